@@ -1,0 +1,77 @@
+/* What a node holds of Redis: the command link with its scripts, the bus, the
+ * directory. Everything in backend/ hangs on one of these; there is one per worker.
+ *
+ * All calls are asynchronous: `done(arg, result)` is called exactly once, from the
+ * event loop, never from inside the call itself. What a result points to lives
+ * until `done` returns. When the command link is down, done gets ERR_UNAVAILABLE
+ * at once (in the next turn of the loop); when Redis hangs, after 2 s, and the
+ * outcome is then unknown (protocols.md, "Redis away").
+ *
+ * The backend moves opaque bytes: it never parses an envelope. */
+#ifndef PARLEY_BACKEND_BACKEND_H
+#define PARLEY_BACKEND_BACKEND_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/slice.h"
+
+struct store;
+struct bus;
+struct directory;
+
+/* Bounds (design.md, Redis). */
+struct backend_limits {
+  unsigned inbox_messages;   /* 10,000 */
+  unsigned inbox_days;       /* 30 */
+  unsigned log_messages;     /* 1,000 */
+  unsigned log_days;         /* 7 */
+  unsigned dedupe_seconds;   /* 300 */
+  unsigned reader_days;      /* 30: so long entries wait for a protocol that acknowledges */
+  unsigned lease_ms;         /* 5,000: a node not heard of for so long is dead */
+  unsigned command_timeout_ms; /* 2,000 */
+  unsigned directory_entries;  /* 100,000 */
+};
+
+struct backend_options {
+  struct event_base *base;
+  const char *redis;   /* URL: redis://[user:password@]host[:port][/db], unix://path */
+  const char *prefix;  /* "parley:" */
+  const char *node;    /* this node's id */
+  struct backend_limits limits;
+};
+
+struct backend_events {
+  /* A publication, raw, on a channel that somebody subscribed; slices live until
+   * it returns. */
+  void (*message)(void *arg, struct slice channel, struct slice payload);
+  /* The subscription of this channel is confirmed by Redis, for the first time or
+   * again after the bus link came back: from here on nothing published is missed,
+   * and whatever came before must be read from the list. */
+  void (*subscribed)(void *arg, struct slice channel);
+  /* The bus link is gone: publications are being missed until `subscribed`. */
+  void (*bus_lost)(void *arg);
+  void *arg;
+};
+
+struct backend {
+  struct backend_options options; /* strings copied */
+  struct store *store;
+  struct bus *bus;
+  struct directory *directory;
+};
+
+/* Begins to connect; returns at once. NULL when the URL cannot be read. */
+struct backend *backend_new(const struct backend_options *options,
+                            const struct backend_events *events);
+
+/* Both links are up and proven (a probe published on the node's channel came back
+ * within the last 3 s). `why` gets a short reason when not; it may be NULL. */
+bool backend_ready(const struct backend *backend, const char **why);
+
+/* Pending calls get ERR_UNAVAILABLE; then everything is given back. */
+void backend_free(struct backend *backend);
+
+#endif

@@ -1,0 +1,52 @@
+/* Rooms: record, members, bans, log; who attends the lobby. Scripts on the room's
+ * tag (scripts/room_*.lua). The room `lobby` exists from the start: public, open,
+ * logged, number 1. */
+#ifndef PARLEY_BACKEND_CONVERSATION_H
+#define PARLEY_BACKEND_CONVERSATION_H
+
+#include "backend.h"
+#include "stamp.h"
+
+struct room_send {
+  struct slice room, user; /* canonical ids */
+  struct slice dedupe;     /* as in inbox_push */
+  struct slice rest;       /* the envelope behind its stamp */
+  bool stored;             /* and the room itself keeps a log */
+};
+
+/* Membership and ban check, dedupe, stamp, append and trim, publish; one script.
+ * ERR_NOT_FOUND: no such room. ERR_FORBIDDEN: banned. ERR_NOT_IN_ROOM: neither a
+ * member nor is the room public. */
+void room_send(struct backend *backend, const struct room_send *send, stamp_fn *done, void *arg);
+
+/* As inbox_page, from the room's log. With max_count 0 only `seq` is told. */
+void room_page(struct backend *backend, struct slice room, uint64_t after_seq, unsigned max_count,
+               size_t max_bytes, page_fn *done, void *arg);
+
+/* Makes `user` a member (ERR_OK also when already one: then nothing is published),
+ * publishes `rest` on the room's channel, and a copy on the user's, so that all the
+ * user's connections begin to hear the room. ERR_NOT_FOUND, ERR_FORBIDDEN (banned),
+ * ERR_NOT_IN_ROOM (closed and not invited). The member's cursor starts at the
+ * room's newest seq. A crash between the room's tag and the user's is completed by
+ * entering again. */
+void room_enter(struct backend *backend, struct slice room, struct slice user, struct slice rest,
+                err_fn *done, void *arg);
+
+/* The reverse; ERR_OK also when no member. */
+void room_exit(struct backend *backend, struct slice room, struct slice user, struct slice rest,
+               err_fn *done, void *arg);
+
+/* How far a member has provably been shown the room's log. cursor_get's page has
+ * no messages; `seq` is the cursor, 0 where there is none. */
+void room_cursor_get(struct backend *backend, struct slice room, struct slice user, page_fn *done, void *arg);
+void room_cursor_set(struct backend *backend, struct slice room, struct slice user, uint64_t seq);
+
+/* `session` of `user` begins to hear the room, or ceases to. `rest` is published on
+ * the room's channel (stamp 0, 0) only when it is the user's first session there,
+ * or their last. Idempotent. done's seq is 1 when it was published, else 0. */
+void attendance_begin(struct backend *backend, struct slice room, struct slice user,
+                      struct slice session, struct slice rest, stamp_fn *done, void *arg);
+void attendance_end(struct backend *backend, struct slice room, struct slice user,
+                    struct slice session, struct slice rest, stamp_fn *done, void *arg);
+
+#endif

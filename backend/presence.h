@@ -1,0 +1,71 @@
+/* Presence: which sessions a user has, on which node; leases of nodes, and the
+ * reaper that clears away after a dead one. */
+#ifndef PARLEY_BACKEND_PRESENCE_H
+#define PARLEY_BACKEND_PRESENCE_H
+
+#include "backend.h"
+#include "stamp.h"
+
+enum presence_exclusive { PRESENCE_SHARED, PRESENCE_REFUSE, PRESENCE_REPLACE };
+
+struct presence_join {
+  struct slice user, session; /* session: unique for ever, printable, no spaces */
+  struct slice protocol, device;
+  enum presence_exclusive exclusive; /* against live sessions of the same protocol and device */
+  bool acknowledges; /* marks the user as one whose entries wait for being read */
+  uint64_t page_after_seq;  /* the first page of the inbox comes along */
+  unsigned page_count;      /* 0: none wanted */
+  size_t page_bytes;
+  uint64_t now_ms;          /* wall clock, shown in the session's record */
+};
+
+struct presence_joined {
+  enum err err;        /* ERR_OK, ERR_CONFLICT (PRESENCE_REFUSE), ERR_UNAVAILABLE */
+  uint64_t num;        /* the user's number; the user is made where there was none */
+  struct slice uuid, name;
+  size_t sessions;     /* of this user, in the whole cluster, this one included */
+  struct page unread;  /* the inbox's first page, and its newest seq */
+  const struct slice *rooms; /* ids of the rooms that the user is a member of */
+  size_t room_count;
+};
+
+typedef void joined_fn(void *arg, const struct presence_joined *joined);
+
+/* One script on the user's tag. PRESENCE_REPLACE takes the older sessions out and
+ * publishes for each, on the user's channel, the envelope
+ *   {"v":1,"id":0,"seq":0,"kind":"session.replaced","ts":…,"body":{"session":"<id>"}}
+ * The session is written to the node's own hash first, so that a crash in between
+ * leaves nothing that the reaper does not find. */
+void presence_join(struct backend *backend, const struct presence_join *join, joined_fn *done, void *arg);
+
+/* The session is gone (idempotent): it leaves the user's hash at once, and the
+ * node's hash as well where `finished`. While it stands in the node's hash the
+ * reaper would end its attendance after a crash. done may be NULL. */
+void presence_leave(struct backend *backend, struct slice user, struct slice session, bool finished,
+                    err_fn *done, void *arg);
+
+/* The node's lease. `lost` is called when a heartbeat finds that the lease had been
+ * reaped (the node was paused past it): every session must join again. `reaped` is
+ * called on the node that does the reaping, once for each session of a dead node,
+ * after that session has left the user's hash; attendance is ended by it through
+ * attendance_end (the envelope is the gateway's to write) with `finished` as done,
+ * which the session's slot in the dead node's hash waits for. */
+struct presence_events {
+  void (*lost)(void *arg);
+  void (*reaped)(void *arg, struct slice user, struct slice session, struct slice protocol,
+                 void *ticket);
+  void *arg;
+};
+
+/* Begins to heartbeat (every lease_ms / 5, by Redis's clock) and to look for dead
+ * nodes. One node reaps a given dead one at a time; a reaper that dies is taken
+ * over from. */
+void presence_start(struct backend *backend, const struct presence_events *events);
+
+/* What `reaped` asked for is done: the slot goes. */
+void presence_reaped_finished(struct backend *backend, void *ticket);
+
+/* A clean end: the node's lease is given back, nobody needs to reap. */
+void presence_stop(struct backend *backend, err_fn *done, void *arg);
+
+#endif

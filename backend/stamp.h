@@ -1,0 +1,35 @@
+/* What the store allocates for a message: id = block x 65536 + n, and seq, dense in
+ * its inbox or conversation (design.md, Redis). */
+#ifndef PARLEY_BACKEND_STAMP_H
+#define PARLEY_BACKEND_STAMP_H
+
+#include "base/error.h"
+#include "base/slice.h"
+
+struct stamp {
+  enum err err;       /* ERR_OK, or why there is no stamp */
+  uint64_t id, seq;   /* seq 0: not counted, nothing was stored */
+  bool repeated;      /* the same send again: this is the stamp of the first one */
+};
+
+typedef void stamp_fn(void *arg, const struct stamp *stamp);
+
+/* One stored message: its whole line. */
+struct stored {
+  uint64_t id, seq;
+  struct slice line;
+};
+
+/* A run of a list, oldest first. */
+struct page {
+  enum err err;
+  const struct stored *messages;
+  size_t count;
+  bool more;          /* there are further ones behind the last */
+  uint64_t seq;       /* the newest seq given out, stored or not */
+};
+
+typedef void page_fn(void *arg, const struct page *page);
+typedef void err_fn(void *arg, enum err err);
+
+#endif

@@ -1,0 +1,17 @@
+/* Name-based UUIDs (RFC 9562, 5.5: version 5). */
+#ifndef PARLEY_BACKEND_UUID_H
+#define PARLEY_BACKEND_UUID_H
+
+#include "base/slice.h"
+
+#define UUID_TEXT_BYTES 36
+
+/* The UUID of a user, room or dialog (protocols.md, "who you are"): the id itself in
+ * lower case where it is a UUID, else version 5 in the URL namespace of
+ * "parley:<kind>:<id>". Writes 36 bytes and a NUL. `kind`: "user", "room", "dialog". */
+void uuid_of(const char *kind, struct slice id, char out[UUID_TEXT_BYTES + 1]);
+
+/* Is it a UUID in text form, in either case? */
+bool uuid_is(struct slice text);
+
+#endif

@@ -1,0 +1,68 @@
+/* Strict JSON (RFC 8259) for what peers send, on json-c, and views of the text
+ * itself, so that a value can be forwarded to the byte without being rebuilt.
+ *
+ *   json_reader_parse checks the whole text once (grammar, UTF-8, depth, one
+ *   object) and gives json-c's tree for typed access. After that, json_members
+ *   and json_elements walk the same text and yield raw runs of it. */
+#ifndef PARLEY_BASE_JSON_H
+#define PARLEY_BASE_JSON_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arena.h"
+#include "error.h"
+#include "slice.h"
+
+#define JSON_MAX_DEPTH 32 /* objects and arrays nest this deep, not one more (protocols.md) */
+
+/* One reused tokener. */
+struct json_reader;
+
+struct json_reader *json_reader_new(void);
+void json_reader_free(struct json_reader *reader);
+
+/* ERR_OK and one object, which the caller gives back with json_object_put; or
+ * ERR_MALFORMED: not JSON by RFC 8259 (json-c's leniences, NaN among them, are
+ * refused), not UTF-8, not an object, nested too deep, or text behind it. */
+MUST_CHECK enum err json_reader_parse(struct json_reader *reader, struct slice text,
+                                      struct json_object **object);
+
+/* Walks an object's or array's text, which json_reader_parse has accepted.
+ *
+ *   struct json_walk walk = json_walk(text);
+ *   while (json_walk_next(&walk, &key, &value)) ...
+ *
+ * `value` is the raw text of the value without white space around it; `key` is
+ * the raw text of the key with its quotes, empty in an array. */
+struct json_walk {
+  struct slice rest;
+};
+
+struct json_walk json_walk(struct slice container);
+bool json_walk_next(struct json_walk *walk, struct slice *key, struct slice *value);
+
+/* Does the raw key (quotes and escapes included) spell `name`? */
+bool json_key_is(struct slice raw_key, struct slice name);
+
+/* The raw text of the member of that name, the last one where it stands twice
+ * (as json-c reads it); empty where it is missing. */
+struct slice json_member(struct slice object, struct slice name);
+
+/* What a raw value is, told by its first byte. */
+bool json_is_string(struct slice raw);
+bool json_is_number(struct slice raw);
+bool json_is_object(struct slice raw);
+bool json_is_array(struct slice raw);
+bool json_is_null(struct slice raw);
+
+/* The bytes that a raw JSON string stands for; a slice of `raw` itself where it
+ * holds no escape, else in the arena. A lone surrogate becomes U+FFFD. */
+struct slice json_string(struct arena *arena, struct slice raw);
+
+/* A raw number or a raw string of digits as a whole number. False where it is
+ * none, is negative, or is not below 2^53. */
+bool json_whole_number(struct slice raw, uint64_t *number);
+
+#endif

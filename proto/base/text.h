@@ -1,0 +1,50 @@
+/* A text is a growing byte buffer, reused from one use to the next, in which
+ * envelopes, frames and Redis arguments are written. */
+#ifndef PARLEY_BASE_TEXT_H
+#define PARLEY_BASE_TEXT_H
+
+#include <stdint.h>
+
+#include "slice.h"
+
+struct text {
+  char *data;
+  size_t len, cap;
+};
+
+/* A text that is all zero bytes is empty and ready to use. */
+
+void text_append(struct text *text, struct slice bytes);
+void text_append_char(struct text *text, char c);
+void text_append_number(struct text *text, uint64_t number);
+
+/* printf's format, for what is off the message path. */
+void text_append_format(struct text *text, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* The bytes as a JSON string (RFC 8259, 7), quotes included. The bytes must be
+ * valid UTF-8. */
+void text_append_json_string(struct text *text, struct slice bytes);
+
+/* JSON that is known to be valid, without the white space between its tokens,
+ * so that an envelope stays one line. The bytes of every token stay as they are. */
+void text_append_json(struct text *text, struct slice json);
+
+/* The bytes, percent-decoded as in a query (RFC 3986, 2.1; '+' is a space).
+ * False when an escape is broken or stands for a NUL byte; the text is then as
+ * it was. */
+bool text_append_url_decoded(struct text *text, struct slice bytes);
+
+static inline struct slice text_slice(const struct text *text)
+{
+  return (struct slice){text->data, text->len};
+}
+
+static inline void text_reset(struct text *text)
+{
+  text->len = 0;
+}
+
+void text_free(struct text *text);
+
+#endif
