@@ -3,6 +3,8 @@
 #ifndef PARLEY_BACKEND_STAMP_H
 #define PARLEY_BACKEND_STAMP_H
 
+#include <stdint.h>
+
 #include "base/error.h"
 #include "base/slice.h"
 
