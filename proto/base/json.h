@@ -1,9 +1,10 @@
 /* Strict JSON (RFC 8259) for what peers send, on json-c, and views of the text
  * itself, so that a value can be forwarded to the byte without being rebuilt.
  *
- *   json_reader_parse checks the whole text once (grammar, UTF-8, depth, one
- *   object) and gives json-c's tree for typed access. After that, json_members
- *   and json_elements walk the same text and yield raw runs of it. */
+ *   json_check checks the whole text once (grammar, UTF-8, depth, one object).
+ *   json_reader_parse does the same and gives json-c's tree for typed access. After
+ *   either, json_walk and json_member go over the same text and yield raw runs of
+ *   it; the message path needs no tree, and builds none. */
 #ifndef PARLEY_BASE_JSON_H
 #define PARLEY_BASE_JSON_H
 
@@ -17,6 +18,10 @@
 
 #define JSON_MAX_DEPTH 32 /* objects and arrays nest this deep, not one more (protocols.md) */
 
+/* ERR_OK for one object of strict JSON: by RFC 8259, UTF-8, not nested too deep, nothing
+ * but white space around it; else ERR_MALFORMED. */
+MUST_CHECK enum err json_check(struct slice text);
+
 /* One reused tokener. */
 struct json_reader;
 
@@ -29,7 +34,8 @@ void json_reader_free(struct json_reader *reader);
 MUST_CHECK enum err json_reader_parse(struct json_reader *reader, struct slice text,
                                       struct json_object **object);
 
-/* Walks an object's or array's text, which json_reader_parse has accepted.
+/* Walks an object's or array's text, which json_check has accepted; on any other bytes
+ * it yields some of them or nothing, but never leaves the slice, and always ends.
  *
  *   struct json_walk walk = json_walk(text);
  *   while (json_walk_next(&walk, &key, &value)) ...
@@ -37,7 +43,8 @@ MUST_CHECK enum err json_reader_parse(struct json_reader *reader, struct slice t
  * `value` is the raw text of the value without white space around it; `key` is
  * the raw text of the key with its quotes, empty in an array. */
 struct json_walk {
-  struct slice rest;
+  struct slice rest; /* what is still to be walked */
+  bool names;        /* it is an object: every value has a name */
 };
 
 struct json_walk json_walk(struct slice container);
