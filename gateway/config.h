@@ -4,8 +4,9 @@
  *
  *   flags (--port 8080) > environment (PARLEY_PORT) > file (port = 8080) > default
  *
- * An unknown flag, key or PARLEY_ variable, a bad value and a bad combination are
- * errors that name where they stand. */
+ * An unknown flag or key, a bad value and a bad combination are errors that name
+ * where they stand. An unknown PARLEY_ variable is a warning (Kubernetes makes some
+ * of its own), an empty one counts as not set. */
 #ifndef PARLEY_GATEWAY_CONFIG_H
 #define PARLEY_GATEWAY_CONFIG_H
 
@@ -16,10 +17,10 @@
 #include "base/log.h"
 #include "base/slice.h"
 #include "base/text.h"
+#include "ip.h"
 #include "routes.h"
 
 enum config_auth { AUTH_OPEN, AUTH_JWT, AUTH_WEBHOOK };
-enum config_log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
 struct config_list {
   const char *const *items;
@@ -40,7 +41,7 @@ enum config_request {
 #define CONFIG_FIELD_MILLISECONDS unsigned
 #define CONFIG_FIELD_BYTES size_t
 #define CONFIG_FIELD_BOOLEAN bool
-#define CONFIG_FIELD_CHOICE unsigned /* the word's place in its row: enum config_auth, log_level, ... */
+#define CONFIG_FIELD_CHOICE unsigned /* the word's place in its row: enum config_auth, log_level, log_form */
 #define CONFIG_FIELD_STRING const char * /* never NULL */
 #define CONFIG_FIELD_URL const char *
 #define CONFIG_FIELD_SECRET const char *
@@ -51,7 +52,8 @@ struct config {
 #include "config.def"
 #undef X
 
-  struct route_table route_table; /* `routes`, read */
+  struct route_table route_table;       /* `routes`, read */
+  struct ip_networks trusted_networks; /* `trusted_proxies`, read */
 
   enum config_request request;
   unsigned probe_port;
@@ -60,6 +62,8 @@ struct config {
   /* Where it came from, for config_reload; borrowed, as main got them. */
   char *const *arguments;
   char *const *environment;
+  struct setting_source *sources; /* one per setting */
+  struct config_list warnings;
   struct arena memory; /* all of the strings above */
 };
 
@@ -81,8 +85,9 @@ void config_free(struct config *config);
 /* What --help shows. */
 void config_write_help(struct text *out);
 
-/* The whole configuration as a file that could be read again, but for what is
- * masked: the admin token and the password in the URL of Redis. */
+/* The whole configuration as a file that can be read again, with a comment where a
+ * value is not the default. What is secret (the admin token, a URL with a password)
+ * stands in a comment, masked. */
 void config_write(const struct config *config, struct text *out);
 
 /* Something that the operator should know at the start and that is no error, as a

@@ -1,16 +1,65 @@
-/* One worker: a full, single-threaded node with its own event loop, its own links
- * to Redis, and the port shared with the other workers. */
+/* A node: one worker process with everything that it holds: its own event loop, its
+ * own links to Redis, and the port shared with the other workers. Single-threaded. */
 #ifndef PARLEY_GATEWAY_NODE_H
 #define PARLEY_GATEWAY_NODE_H
 
+#include <event2/event.h>
+#include <libwebsockets.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "backend.h"
+#include "base/arena.h"
+#include "base/json.h"
+#include "base/text.h"
 #include "config.h"
+#include "envelope.h"
+#include "limits.h"
+#include "wheel.h"
+
+struct hub;
+struct sessions;
+struct attendance;
+
+struct node {
+  const struct config *config; /* replaced as a whole by SIGHUP */
+  const char *id;              /* <node-id>.<worker>; the hash tag of the node's keys */
+  struct event_base *base;
+  struct lws_context *context;
+  struct backend *backend;
+  struct sessions *sessions;
+  struct hub *hub;
+  struct attendance *attendance;
+  struct wheel wheel;          /* every coarse timer of the node; 100 ms ticks */
+  struct json_reader *json;
+  struct address_counts addresses;
+  struct bucket handshakes;
+  unsigned connections;        /* at the door and beyond */
+  uint64_t now_ms;             /* monotonic, as of this turn of the loop */
+  bool draining;               /* no new connections; readiness fails */
+};
 
 /* Runs until SIGTERM has drained it. Called by the supervisor in the worker's own
- * process, with signals at their defaults but for SIGPIPE, logging as configured,
+ * process and process group, with signals at their defaults but for SIGPIPE, logging as configured,
  * metrics in this worker's slot, and `config` complete (port, workers and
  * max_connections are no longer 0). The node's id is `<config->node_id>.<worker>`.
- * SIGTERM and SIGINT drain, SIGHUP reloads (config_reload). Returns the exit
- * status of the process: 0 after a drain. */
+ * SIGTERM drains, SIGHUP reloads (config_reload). It sets METRIC_LISTENING once its
+ * listener is there: the supervisor says that the program listens when all workers
+ * do, and gives up where one returns before. Returns the exit status of the process:
+ * 0 after a drain. */
 int node_run(const struct config *config, unsigned worker, const char *redis_url);
+
+/* What is timed with the node's wheel: the entry stands first in a struct of one's
+ * own, so that it can be told by its call. */
+struct node_timer {
+  struct wheel_entry entry;
+  void (*call)(struct node *node, struct node_timer *timer);
+};
+
+void node_timer_set(struct node *node, struct node_timer *timer, uint64_t delay_ms);
+void node_timer_stop(struct node *node, struct node_timer *timer);
+
+/* Milliseconds since the epoch, for timestamps. */
+uint64_t node_wall_ms(void);
 
 #endif
