@@ -7,6 +7,7 @@
 #define PARLEY_GATEWAY_WHEEL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Part of what is timed. All zero bytes: not in a wheel. */

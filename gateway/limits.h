@@ -1,7 +1,7 @@
 /* Limits: token buckets, and connections per address. Pure: the clock and the
- * configuration are arguments. (Not limits.h: that name is the C library's.) */
-#ifndef PARLEY_GATEWAY_LIMIT_H
-#define PARLEY_GATEWAY_LIMIT_H
+ * configuration are arguments. */
+#ifndef PARLEY_GATEWAY_LIMITS_H
+#define PARLEY_GATEWAY_LIMITS_H
 
 #include <stdbool.h>
 #include <stdint.h>
