@@ -14,7 +14,7 @@
 #include "base/text.h"
 #include "config.h"
 #include "envelope.h"
-#include "limits.h"
+#include "limit.h"
 #include "wheel.h"
 
 struct hub;

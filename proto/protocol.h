@@ -69,6 +69,12 @@ struct protocol {
    * the protocol answers nothing. */
   void (*reply)(const struct session_view *session, const struct command *command,
                 const struct outcome *outcome, struct text *out);
+
+  /* Where clients name messages by ids of the senders' making (COMMAND_READ with
+   * client_id and match_sid): the raw JSON by which `reader` was shown this message and
+   * its sender, in the arena or the event. NULL: messages are named by message_id. */
+  void (*shown_as)(struct arena *arena, const struct envelope *event, struct slice reader,
+                   struct slice *id, struct slice *sender);
 };
 
 /* The protocols of protocols.def, in its order; PROTOCOL_COUNT of them. */

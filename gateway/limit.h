@@ -1,7 +1,7 @@
 /* Limits: token buckets, and connections per address. Pure: the clock and the
  * configuration are arguments. */
-#ifndef PARLEY_GATEWAY_LIMITS_H
-#define PARLEY_GATEWAY_LIMITS_H
+#ifndef PARLEY_GATEWAY_LIMIT_H
+#define PARLEY_GATEWAY_LIMIT_H
 
 #include <stdbool.h>
 #include <stdint.h>

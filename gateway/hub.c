@@ -1,0 +1,213 @@
+/* See hub.h.
+ *
+ *   publication ──► topic ──► decoded once ──► offered to every subscription (sync)
+ *                                         └──► control events, carried out here
+ */
+#include "hub.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "bus.h"
+#include "deliver.h"
+#include "metrics.h"
+#include "session.h"
+#include "shown.h"
+#include "sync.h"
+
+struct hub {
+  struct topic *topics; /* by channel name */
+  struct arena arena;   /* the event that is being looked at */
+  struct text name;     /* scratch */
+  uint64_t topics_made;
+};
+
+struct hub *hub_new(struct node *node)
+{
+  (void)node;
+  return memory_zalloc(sizeof(struct hub));
+}
+
+void hub_free(struct hub *hub)
+{
+  assert(!hub->topics); /* sessions go first */
+  arena_free(&hub->arena);
+  text_free(&hub->name);
+  free(hub);
+}
+
+static struct topic *topic_by_name(struct hub *hub, struct slice name)
+{
+  struct topic *topic;
+  HASH_FIND(hh, hub->topics, name.data, name.len, topic);
+  return topic;
+}
+
+static struct slice channel_name(struct node *node, enum owner_kind kind, struct slice id)
+{
+  text_reset(&node->hub->name);
+  key_write(&node->hub->name, node->backend->options.prefix, kind, id, "");
+  return text_slice(&node->hub->name);
+}
+
+struct topic *hub_topic(struct node *node, enum owner_kind kind, struct slice id)
+{
+  return topic_by_name(node->hub, channel_name(node, kind, id));
+}
+
+static struct topic *topic_make(struct node *node, enum owner_kind kind, struct slice id)
+{
+  struct slice name = channel_name(node, kind, id);
+  struct topic *topic = topic_by_name(node->hub, name);
+  if (topic) return topic;
+  topic = memory_zalloc(sizeof *topic + name.len + 1);
+  memcpy(topic->name, name.data, name.len);
+  topic->name_len = name.len;
+  /* <prefix><kind>:{<id>} */
+  topic->kind = kind;
+  topic->serial = ++node->hub->topics_made;
+  topic->owner = (struct slice){topic->name + name.len - 1 - id.len, id.len};
+  HASH_ADD_KEYPTR(hh, node->hub->topics, topic->name, topic->name_len, topic);
+  topic->confirmed = bus_subscribe(node->backend, (struct slice){topic->name, topic->name_len});
+  return topic;
+}
+
+static void topic_drop(struct node *node, struct topic *topic)
+{
+  bus_unsubscribe(node->backend, (struct slice){topic->name, topic->name_len});
+  HASH_DEL(node->hub->topics, topic);
+  free(topic);
+}
+
+struct subscription *hub_find(struct session *session, enum owner_kind kind, struct slice id)
+{
+  for (struct subscription *each = session->subscriptions; each; each = each->next_of_session)
+    if (each->topic->kind == kind && slice_equal(each->topic->owner, id)) return each;
+  return NULL;
+}
+
+struct subscription *hub_subscribe(struct session *session, enum owner_kind kind, struct slice id,
+                                   enum start start)
+{
+  struct subscription *subscription = hub_find(session, kind, id);
+  if (subscription) return subscription;
+  struct topic *topic = topic_make(session->node, kind, id);
+  subscription = memory_zalloc(sizeof *subscription);
+  subscription->session = session;
+  subscription->topic = topic;
+  subscription->start = (uint8_t)start;
+  subscription->member = start == START_CURSOR;
+  subscription->next = topic->first;
+  if (topic->first) topic->first->previous = subscription;
+  topic->first = subscription;
+  subscription->next_of_session = session->subscriptions;
+  session->subscriptions = subscription;
+  if (topic->confirmed) sync_begin(session->node, subscription);
+  return subscription;
+}
+
+void hub_unsubscribe(struct subscription *subscription)
+{
+  struct session *session = subscription->session;
+  struct topic *topic = subscription->topic;
+  struct subscription **link = &session->subscriptions;
+  while (*link != subscription) link = &(*link)->next_of_session;
+  *link = subscription->next_of_session;
+  if (session->inbox == subscription) session->inbox = NULL;
+
+  if (subscription->previous)
+    subscription->previous->next = subscription->next;
+  else
+    topic->first = subscription->next;
+  if (subscription->next) subscription->next->previous = subscription->previous;
+  free(subscription);
+  if (!topic->first) {
+    sync_forget(topic);
+    topic_drop(session->node, topic);
+  }
+}
+
+/* Sessions that `session.replaced` and `session.revoked` name are closed. */
+static void close_named(struct topic *topic, const struct envelope *event)
+{
+  enum err reason = event->kind == KIND_SESSION_REPLACED ? ERR_REPLACED : ERR_UNAUTHORIZED;
+  for (struct subscription *each = topic->first; each; each = each->next)
+    if (!event->session.len || slice_equal(event->session, each->session->id))
+      session_close(each->session, reason);
+}
+
+/* The user has entered a room, or left it, by whichever connection on whichever node:
+ * those of its connections that hear their memberships begin or cease to. */
+static void follow_membership(struct topic *topic, const struct envelope *event, bool enters)
+{
+  if (topic->kind != OWNER_USER || event->to.kind != PARTY_ROOM) return;
+  for (struct subscription *each = topic->first; each; each = each->next) {
+    struct session *session = each->session;
+    if (session->state == SESSION_CLOSING || !(session->protocol->hears & HEARS_MEMBERSHIPS)) continue;
+    struct subscription *room = hub_find(session, OWNER_ROOM, event->to.id);
+    if (enters)
+      hub_subscribe(session, OWNER_ROOM, event->to.id, START_CURSOR);
+    else if (room)
+      hub_unsubscribe(room);
+  }
+}
+
+/* What an event of the user's own channel means beyond being shown. True: nothing is
+ * left to show. */
+static bool carry_out(struct topic *topic, const struct envelope *event)
+{
+  switch (event->kind) {
+  case KIND_SESSION_REPLACED:
+  case KIND_SESSION_REVOKED:
+    close_named(topic, event);
+    return true;
+  case KIND_ROOM_ENTERED:
+  case KIND_ROOM_EXITED:
+    follow_membership(topic, event, event->kind == KIND_ROOM_ENTERED);
+    return topic->kind == OWNER_USER; /* the room's own channel shows it */
+  case KIND_MESSAGE_READ:
+    for (struct subscription *each = topic->first; each && topic->kind == OWNER_USER; each = each->next)
+      shown_forget(&each->session->shown, event->message_id);
+    return false;
+  default:
+    return false;
+  }
+}
+
+void hub_message(struct node *node, struct slice channel, struct slice payload)
+{
+  struct topic *topic = topic_by_name(node->hub, channel);
+  if (!topic) return;
+  metric_add(METRIC_EVENTS_RECEIVED, 1);
+  struct envelope event;
+  arena_reset(&node->hub->arena);
+  if (envelope_decode(&node->hub->arena, payload, &event) != ERR_OK) {
+    metric_add(METRIC_EVENTS_MALFORMED, 1);
+    return;
+  }
+  if (carry_out(topic, &event)) return;
+  struct delivery delivery =
+      deliver_begin(node, &event, topic->kind == OWNER_USER ? topic->owner : (struct slice){0});
+  for (struct subscription *each = topic->first; each; each = each->next)
+    if (each->session->state != SESSION_CLOSING) sync_offer(node, each, &delivery);
+  deliver_end(&delivery);
+}
+
+void hub_subscribed(struct node *node, struct slice channel)
+{
+  struct topic *topic = topic_by_name(node->hub, channel);
+  if (!topic) return;
+  topic->confirmed = true;
+  sync_confirmed(node, topic);
+}
+
+void hub_bus_lost(struct node *node)
+{
+  struct topic *topic, *next;
+  HASH_ITER(hh, node->hub->topics, topic, next)
+  {
+    topic->confirmed = false;
+    sync_lost(topic);
+  }
+}

@@ -1,0 +1,123 @@
+/* A session: one client's connection, from the moment it asks to be let in until
+ * it is gone. Its states:
+ *
+ *   JOINING ──► JOINED ──► OPEN ──► CLOSING ──► (gone)
+ *   the door    registered  after    close frame asked for,
+ *   waits       in Redis    the 101  nothing is read or delivered any more
+ *
+ * Every end goes through session_close with a row of the error table. */
+#ifndef PARLEY_GATEWAY_SESSION_H
+#define PARLEY_GATEWAY_SESSION_H
+
+#include <libwebsockets.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/frame.h"
+#include "hub.h"
+#include "identity.h"
+#include "limit.h"
+#include "node.h"
+#include "outbox.h"
+#include "protocol.h"
+
+struct task;
+struct shown;
+struct awaited_reply;
+
+enum session_state { SESSION_JOINING, SESSION_JOINED, SESSION_OPEN, SESSION_CLOSING };
+
+struct session {
+  struct node_timer timer; /* JOINING: gives up; OPEN: pings; first, for its call */
+  struct node *node;
+  struct lws *wsi;         /* from the upgrade on */
+  const struct protocol *protocol;
+  unsigned protocol_index;
+  uint64_t handle;         /* names the session in asynchronous calls; 0 is nobody's */
+  struct slice id;         /* "<node>-<base36>" */
+  struct party user;
+  struct slice device, room;
+  struct subscription *subscriptions;
+  struct subscription *inbox;
+  struct outbox outbox;
+  struct session *next_dirty; /* to be flushed at the end of this turn */
+  struct task *first_task, *last_task; /* commands that have not begun yet, in order */
+  struct awaited_reply *replies;       /* wait for an event to be shown first */
+  struct shown *shown;     /* messages that the client may mark as read */
+  struct text message;     /* the pieces of a fragmented message so far */
+  struct bucket frames, bytes;
+  uint64_t opened_ms, heard_ms; /* monotonic */
+  uint32_t frames_in, frames_out;
+  uint16_t in_flight;      /* commands begun and not answered */
+  uint8_t state;           /* enum session_state */
+  uint8_t reason;          /* enum err, of CLOSING */
+  uint8_t unanswered;      /* heartbeats */
+  bool dirty, blocked;     /* blocked: the socket takes no more */
+  bool ping_out;           /* one ping at a time */
+  bool proof_wanted, proof_wanted_later; /* something stored was written that a pong would prove */
+  bool too_large;          /* the rest of this message is dropped */
+  bool reading_paused;
+  bool attends;            /* told to the lobby */
+  bool issuing;            /* the head of the tasks waits for an address */
+  char memory[];           /* id, user, device and room stand here */
+};
+
+struct sessions *sessions_new(struct node *node);
+void sessions_free(struct sessions *sessions);
+size_t sessions_count(const struct sessions *sessions);
+
+/* NULL when it is gone. */
+struct session *session_find(struct node *node, uint64_t handle);
+
+/* Calls `call` for every session; it may close any. */
+void sessions_each(struct node *node, void (*call)(struct session *session, void *arg), void *arg);
+
+/* A new session in JOINING; copies the claim. */
+struct session *session_new(struct node *node, const struct protocol *protocol,
+                            const struct claim *claim);
+
+/* What the codec is told. */
+struct session_view session_view(const struct session *session);
+
+/* The upgrade is done: `wsi` is the session's from now on. */
+void session_open(struct session *session, struct lws *wsi);
+
+/* Ends it with a close frame of the error's code, after what its outbox holds. Until
+ * the connection is gone nothing more is read or queued. */
+void session_close(struct session *session, enum err reason);
+
+/* The connection is gone (or the door was left): gives everything back. */
+void session_free(struct session *session);
+
+/* Takes over one reference. Over the limit the session is closed with TOO_SLOW. */
+void session_send(struct session *session, struct frame *frame);
+
+/* Something stored went to the outbox whose receipt is worth proving. NOW: a ping
+ * follows it in the same flush. LATER: within a second, so that a busy room costs one
+ * ping a second. */
+enum proof { PROOF_NOW, PROOF_LATER };
+void session_want_proof(struct session *session, enum proof when);
+
+/* The user's channel is confirmed: the session may join (admission.c). */
+void session_subscribed(struct session *session);
+
+/* The subscription has reached its cursor's seq, live: replies that waited for that are
+ * sent, and the lobby is told of a newcomer. */
+void session_heard(struct session *session, struct subscription *subscription);
+
+/* Writes what the outbox holds, as far as the socket takes it. 0, or -1: close (from
+ * libwebsockets' callbacks). */
+int session_flush(struct session *session);
+
+/* Everyone who got something in this turn of the loop. */
+void sessions_flush(struct node *node);
+
+/* A piece of a message. `first` and `final` are of the WebSocket message; `left` is
+ * what of the current frame is still to come. 0, or -1: close. */
+int session_receive(struct session *session, struct slice piece, bool first, bool final,
+                    bool binary, size_t left);
+
+/* A pong (RFC 6455, 5.5.3). */
+void session_pong(struct session *session, struct slice payload);
+
+#endif

@@ -1,0 +1,91 @@
+/* See shown.h. Open addressing would need tombstones and resizing; a plain array in
+ * the order of delivery is what clients mark anyhow, oldest first. */
+#include "shown.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+struct name {
+  uint64_t message_id, id_hash, sender_hash;
+};
+
+struct shown {
+  size_t count, capacity;
+  struct name names[];
+};
+
+enum { FIRST_CAPACITY = 8 };
+
+/* Keyed per process, so that nobody can choose colliding ids. */
+static uint64_t hash(struct slice raw)
+{
+  static unsigned char key[crypto_shorthash_KEYBYTES];
+  static bool ready;
+  if (!ready) {
+    crypto_shorthash_keygen(key);
+    ready = true;
+  }
+  uint64_t hash;
+  crypto_shorthash((unsigned char *)&hash, (const unsigned char *)raw.data, raw.len, key);
+  return hash;
+}
+
+void shown_add(struct shown **shown, struct slice id, struct slice sender, uint64_t message_id)
+{
+  struct shown *table = *shown;
+  if (!table || table->count == table->capacity) {
+    size_t count = table ? table->count : 0;
+    size_t capacity = count ? count * 2 : FIRST_CAPACITY;
+    table = memory_resize(table, sizeof *table + capacity * sizeof table->names[0]);
+    table->count = count;
+    table->capacity = capacity;
+    *shown = table;
+  }
+  table->names[table->count++] = (struct name){message_id, hash(id), hash(sender)};
+}
+
+static void give_back_if_empty(struct shown **shown)
+{
+  if ((*shown)->count == 0) shown_free(shown);
+}
+
+size_t shown_take(struct shown **shown, struct slice id, struct slice sender, uint64_t *message_ids,
+                  size_t room)
+{
+  struct shown *table = *shown;
+  if (!table) return 0;
+  uint64_t id_hash = hash(id), sender_hash = hash(sender);
+  size_t found = 0, kept = 0;
+  for (size_t i = 0; i < table->count; i++) {
+    const struct name *name = &table->names[i];
+    bool matches = name->id_hash == id_hash && (!sender.len || name->sender_hash == sender_hash);
+    if (matches && found < room)
+      message_ids[found++] = name->message_id;
+    else
+      table->names[kept++] = *name;
+  }
+  table->count = kept;
+  give_back_if_empty(shown);
+  return found;
+}
+
+void shown_forget(struct shown **shown, uint64_t message_id)
+{
+  struct shown *table = *shown;
+  if (!table) return;
+  for (size_t i = 0; i < table->count; i++) {
+    if (table->names[i].message_id != message_id) continue;
+    memmove(&table->names[i], &table->names[i + 1], (--table->count - i) * sizeof table->names[0]);
+    break;
+  }
+  give_back_if_empty(shown);
+}
+
+void shown_free(struct shown **shown)
+{
+  free(*shown);
+  *shown = NULL;
+}

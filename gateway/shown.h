@@ -1,0 +1,28 @@
+/* Which messages a session was shown that its client may mark as read, for protocols
+ * in which clients name messages by ids of the senders' making (messaging). Those ids
+ * collide, so one name can stand for several messages. Bounded by the inbox, whose
+ * unread entries these are. */
+#ifndef PARLEY_GATEWAY_SHOWN_H
+#define PARLEY_GATEWAY_SHOWN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+
+struct shown;
+
+/* NULL is an empty table in all of these. Names are raw JSON, compared to the byte. */
+void shown_add(struct shown **shown, struct slice id, struct slice sender, uint64_t message_id);
+
+/* Takes out the messages of that id, and of that sender where `sender` is not empty;
+ * writes up to `room` of their message ids. Call again while it returns `room`. */
+size_t shown_take(struct shown **shown, struct slice id, struct slice sender, uint64_t *message_ids,
+                  size_t room);
+
+/* The message was marked as read by another connection. */
+void shown_forget(struct shown **shown, uint64_t message_id);
+
+void shown_free(struct shown **shown);
+
+#endif
