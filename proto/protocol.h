@@ -86,6 +86,10 @@ enum {
 };
 extern const struct protocol *const protocols[PROTOCOL_COUNT];
 
+#define X(name) extern const struct protocol protocol_##name;
+#include "protocols.def"
+#undef X
+
 /* NULL where there is none of that name. */
 const struct protocol *protocol_by_name(struct slice name);
 

@@ -22,6 +22,9 @@
  * but white space around it; else ERR_MALFORMED. */
 MUST_CHECK enum err json_check(struct slice text);
 
+/* The same with a depth of the caller's own, for what wraps a peer's values. */
+MUST_CHECK enum err json_check_depth(struct slice text, unsigned max_depth);
+
 /* One reused tokener. */
 struct json_reader;
 

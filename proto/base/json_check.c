@@ -1,5 +1,6 @@
 /* The grammar of RFC 8259, checked in one pass without building anything: one small
- * function per production, nested at most JSON_MAX_DEPTH deep. It is stricter than
+ * function per production, which recurses as deep as
+ * the caller lets containers nest. It is stricter than
  * json-c's strict mode, which lets NaN, Infinity, control characters in strings and
  * malformed UTF-8 pass; and at a tenth of the cost of a tree it is what stands on
  * the message path, for frames and for envelopes. tests/fuzz/fuzz_json.c holds it
@@ -11,7 +12,7 @@
 /* Where the pass stands. */
 struct scan {
   const unsigned char *at, *end;
-  unsigned depth; /* containers that are open */
+  unsigned depth; /* how many more containers may be open */
 };
 
 static bool scan_value(struct scan *scan);
@@ -113,7 +114,8 @@ static bool scan_name(struct scan *scan)
 /* From behind the opening bracket to behind `close`. */
 static bool scan_container(struct scan *scan, unsigned char close)
 {
-  if (++scan->depth > JSON_MAX_DEPTH) return false;
+  if (scan->depth == 0) return false;
+  scan->depth--;
   skip_white(scan);
   bool first = true;
   while (!take(scan, close)) {
@@ -126,7 +128,7 @@ static bool scan_container(struct scan *scan, unsigned char close)
     skip_white(scan);
     first = false;
   }
-  scan->depth--;
+  scan->depth++;
   return true;
 }
 
@@ -156,10 +158,16 @@ static bool scan_value(struct scan *scan)
 
 enum err json_check(struct slice text)
 {
+  return json_check_depth(text, JSON_MAX_DEPTH);
+}
+
+enum err json_check_depth(struct slice text, unsigned max_depth)
+{
   if (text.len == 0) return ERR_MALFORMED;
   struct scan scan = {
     .at = (const unsigned char *)text.data,
     .end = (const unsigned char *)text.data + text.len,
+    .depth = max_depth,
   };
   skip_white(&scan);
   if (!take(&scan, '{') || !scan_container(&scan, '}')) return ERR_MALFORMED;

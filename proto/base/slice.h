@@ -54,4 +54,22 @@ static inline struct slice slice_skip(struct slice a, size_t count)
   return (struct slice){a.data ? a.data + count : NULL, a.len - count};
 }
 
+/* Without the blanks and tabs around it. */
+static inline struct slice slice_trim(struct slice a)
+{
+  while (a.len > 0 && (a.data[0] == ' ' || a.data[0] == '\t')) a = slice_skip(a, 1);
+  while (a.len > 0 && (a.data[a.len - 1] == ' ' || a.data[a.len - 1] == '\t')) a.len--;
+  return a;
+}
+
+/* Takes what stands in front of the first `separator`, or everything, off `rest`,
+ * and the separator with it. */
+static inline struct slice slice_cut(struct slice *rest, char separator)
+{
+  const char *end = rest->len > 0 ? (const char *)memchr(rest->data, separator, rest->len) : NULL;
+  struct slice piece = {rest->data, end ? (size_t)(end - rest->data) : rest->len};
+  *rest = slice_skip(*rest, piece.len + (end ? 1 : 0));
+  return piece;
+}
+
 #endif
