@@ -11,19 +11,19 @@
 #include "envelope.h"
 
 enum command_kind {
-  COMMAND_REFUSED, /* the codec could not read it: `refusal` says why, reply tells the client */
-  COMMAND_NONE,    /* nothing to carry out; answered with ERR_OK (a ping, say) */
-  COMMAND_SEND,    /* to, text, thread, attachments, fields, client_id, wire_from, wire_to */
-  COMMAND_READ,    /* by match (messaging), or message_id: all up to it where `up_to` */
-  COMMAND_ENTER,   /* to: a room */
-  COMMAND_EXIT,    /* to: a room */
-  COMMAND_EDIT,    /* message_id, text */
-  COMMAND_DELETE,  /* message_id */
-  COMMAND_REACT,   /* message_id, reaction, adding */
-  COMMAND_TYPING,  /* to, thread */
-  COMMAND_DELIVERED, /* message_id, up_to */
-  COMMAND_INVITE,    /* to: a room; user */
-  COMMAND_GET_MESSAGE,  /* message_id */
+  COMMAND_REFUSED,     /* the codec could not read it: `refusal` says why, reply tells the client */
+  COMMAND_NONE,        /* nothing to carry out; answered with ERR_OK (a ping, say) */
+  COMMAND_SEND,        /* to, text, thread, attachments, fields, client_id, wire_from, wire_to */
+  COMMAND_READ,        /* by match (messaging), or message_id: all up to it where `up_to` */
+  COMMAND_ENTER,       /* to: a room */
+  COMMAND_EXIT,        /* to: a room */
+  COMMAND_EDIT,        /* message_id, text */
+  COMMAND_DELETE,      /* message_id */
+  COMMAND_REACT,       /* message_id, reaction, adding */
+  COMMAND_TYPING,      /* to, thread */
+  COMMAND_DELIVERED,   /* message_id, up_to */
+  COMMAND_INVITE,      /* to: a room; user */
+  COMMAND_GET_MESSAGE, /* message_id */
   COMMAND_GET_MESSAGES, /* to, count, message_id: the newest wanted, 0 for the last */
   COMMAND_GET_CHAT,     /* to */
   COMMAND_COUNT
@@ -43,8 +43,8 @@ struct command {
   struct command *next;
   enum command_kind kind;
   enum err refusal;
-  unsigned tag;          /* the codec's own, for its reply (a section, a request type) */
-  struct slice client_id; /* raw JSON; empty: the client gave none */
+  unsigned tag;                    /* the codec's own, for its reply (a section, a request type) */
+  struct slice client_id;          /* raw JSON; empty: the client gave none */
   struct slice wire_from, wire_to; /* raw JSON, how the frame names sender and recipient */
   struct address to;
   struct slice text;        /* raw JSON string */
@@ -71,7 +71,8 @@ struct decoding {
 struct command *decoding_add(struct decoding *decoding, enum command_kind kind);
 
 /* The same for a refusal. */
-struct command *decoding_refuse(struct decoding *decoding, enum err refusal, struct slice client_id);
+struct command *decoding_refuse(struct decoding *decoding, enum err refusal,
+                                struct slice client_id);
 
 /* "#room" is a room, anything else a user (protocols.md, addresses). ERR_OK, or
  * ERR_NOT_FOUND for what can be no id at all. */
@@ -80,8 +81,8 @@ MUST_CHECK enum err address_parse(struct slice text, struct address *address);
 /* What became of a command. */
 struct outcome {
   enum err err;
-  uint64_t message_id; /* SEND, EDIT, ...: the message's */
-  uint64_t ts_ms;      /* when the server answered */
+  uint64_t message_id;             /* SEND, EDIT, ...: the message's */
+  uint64_t ts_ms;                  /* when the server answered */
   const struct envelope *messages; /* GET_*: oldest first */
   size_t message_count;
 };

@@ -7,20 +7,20 @@
 
 static const struct slice kind_names[KIND_COUNT] = {
 #define X(name, text) [KIND_##name] = {(text), sizeof(text) - 1},
-  ENVELOPE_KINDS(X)
+    ENVELOPE_KINDS(X)
 #undef X
 };
 
 static const struct slice keep_names[] = {
-  [KEEP_NEVER] = {"never", 5},
-  [KEEP_UNTIL_READ] = {"until_read", 10},
-  [KEEP_LOG] = {"log", 3},
+    [KEEP_NEVER] = {"never", 5},
+    [KEEP_UNTIL_READ] = {"until_read", 10},
+    [KEEP_LOG] = {"log", 3},
 };
 
 static const struct slice recipient_names[] = {
-  [PARTY_USER] = {"user", 4},
-  [PARTY_ROOM] = {"room", 4},
-  [PARTY_ALL] = {"all", 3},
+    [PARTY_USER] = {"user", 4},
+    [PARTY_ROOM] = {"room", 4},
+    [PARTY_ALL] = {"all", 3},
 };
 
 struct slice envelope_kind_name(enum envelope_kind kind)

@@ -20,25 +20,25 @@
 #include "base/slice.h"
 #include "base/text.h"
 
-#define ENVELOPE_KINDS(X)                                                                        \
-  X(MESSAGE_SENT, "message.sent")                                                                \
-  X(MESSAGE_EDITED, "message.edited")                                                            \
-  X(MESSAGE_DELETED, "message.deleted")                                                          \
-  X(MESSAGE_DELIVERED, "message.delivered")                                                      \
-  X(MESSAGE_READ, "message.read")                                                                \
-  X(REACTION_UPDATED, "reaction.updated")                                                        \
-  X(TYPING, "typing")                                                                            \
-  X(ROOM_ENTERED, "room.entered")                                                                \
-  X(ROOM_EXITED, "room.exited")                                                                  \
-  X(ROOM_INVITED, "room.invited")                                                                \
-  X(ROOM_KICKED, "room.kicked")                                                                  \
-  X(ROOM_CREATED, "room.created")                                                                \
-  X(ROOM_DELETED, "room.deleted")                                                                \
-  X(PRESENCE_ONLINE, "presence.online")                                                          \
-  X(PRESENCE_OFFLINE, "presence.offline")                                                        \
-  X(NOTICE, "notice")                                                                            \
-  X(SESSION_REPLACED, "session.replaced")                                                        \
-  X(SESSION_REVOKED, "session.revoked")                                                          \
+#define ENVELOPE_KINDS(X)                   \
+  X(MESSAGE_SENT, "message.sent")           \
+  X(MESSAGE_EDITED, "message.edited")       \
+  X(MESSAGE_DELETED, "message.deleted")     \
+  X(MESSAGE_DELIVERED, "message.delivered") \
+  X(MESSAGE_READ, "message.read")           \
+  X(REACTION_UPDATED, "reaction.updated")   \
+  X(TYPING, "typing")                       \
+  X(ROOM_ENTERED, "room.entered")           \
+  X(ROOM_EXITED, "room.exited")             \
+  X(ROOM_INVITED, "room.invited")           \
+  X(ROOM_KICKED, "room.kicked")             \
+  X(ROOM_CREATED, "room.created")           \
+  X(ROOM_DELETED, "room.deleted")           \
+  X(PRESENCE_ONLINE, "presence.online")     \
+  X(PRESENCE_OFFLINE, "presence.offline")   \
+  X(NOTICE, "notice")                       \
+  X(SESSION_REPLACED, "session.replaced")   \
+  X(SESSION_REVOKED, "session.revoked")     \
   X(PROBE, "probe")
 
 enum envelope_kind {
@@ -71,7 +71,7 @@ struct envelope {
   struct party to;     /* a user, a room, or all */
   struct party dialog; /* the conversation of a direct message; PARTY_NONE elsewhere */
 
-  struct { /* where it came in; any of them may be empty */
+  struct {                                /* where it came in; any of them may be empty */
     struct slice protocol, node, session; /* plain */
     struct slice client_id; /* raw JSON, the id that the sender's client gave: 11 or "11" */
     struct slice from, to;  /* raw JSON, how the sender's frame named both: sid, rid */

@@ -40,7 +40,10 @@ struct member {
   size_t offset;
 };
 
-#define NAME(literal) {(literal), sizeof(literal) - 1}
+#define NAME(literal)              \
+  {                                \
+    (literal), sizeof(literal) - 1 \
+  }
 
 /* Walks an object; `base` is the struct that the members' offsets count from. */
 static bool read_members(struct reading *reading, struct slice raw, void *base,
@@ -159,9 +162,9 @@ static bool read_kind(struct reading *reading, struct slice raw, void *target)
 static bool read_keep(struct reading *reading, struct slice raw, void *target)
 {
   static const char *const names[] = {
-    [KEEP_NEVER] = "never",
-    [KEEP_UNTIL_READ] = "until_read",
-    [KEEP_LOG] = "log",
+      [KEEP_NEVER] = "never",
+      [KEEP_UNTIL_READ] = "until_read",
+      [KEEP_LOG] = "log",
   };
   if (!json_is_string(raw)) return false;
   struct slice name = json_string(reading->arena, raw);
@@ -192,12 +195,12 @@ static bool read_recipient_kind(struct reading *reading, struct slice raw, void 
 }
 
 static const struct member party_members[] = {
-  {NAME("id"), read_plain, offsetof(struct party, id)},
-  {NAME("num"), read_number, offsetof(struct party, num)},
-  {NAME("uuid"), read_plain, offsetof(struct party, uuid)},
-  {NAME("name"), read_plain, offsetof(struct party, name)},
-  /* Only a recipient has a kind; elsewhere it is not looked at. */
-  {NAME("kind"), read_recipient_kind, offsetof(struct party, kind)},
+    {NAME("id"), read_plain, offsetof(struct party, id)},
+    {NAME("num"), read_number, offsetof(struct party, num)},
+    {NAME("uuid"), read_plain, offsetof(struct party, uuid)},
+    {NAME("name"), read_plain, offsetof(struct party, name)},
+    /* Only a recipient has a kind; elsewhere it is not looked at. */
+    {NAME("kind"), read_recipient_kind, offsetof(struct party, kind)},
 };
 
 enum { PARTY_MEMBERS = 4, RECIPIENT_MEMBERS = 5 };
@@ -231,12 +234,12 @@ static bool read_recipient(struct reading *reading, struct slice raw, void *targ
 static bool read_origin(struct reading *reading, struct slice raw, void *target)
 {
   static const struct member members[] = {
-    {NAME("protocol"), read_plain, offsetof(struct envelope, origin.protocol)},
-    {NAME("node"), read_plain, offsetof(struct envelope, origin.node)},
-    {NAME("session"), read_plain, offsetof(struct envelope, origin.session)},
-    {NAME("client_id"), read_raw_id, offsetof(struct envelope, origin.client_id)},
-    {NAME("from"), read_raw_id, offsetof(struct envelope, origin.from)},
-    {NAME("to"), read_raw_id, offsetof(struct envelope, origin.to)},
+      {NAME("protocol"), read_plain, offsetof(struct envelope, origin.protocol)},
+      {NAME("node"), read_plain, offsetof(struct envelope, origin.node)},
+      {NAME("session"), read_plain, offsetof(struct envelope, origin.session)},
+      {NAME("client_id"), read_raw_id, offsetof(struct envelope, origin.client_id)},
+      {NAME("from"), read_raw_id, offsetof(struct envelope, origin.from)},
+      {NAME("to"), read_raw_id, offsetof(struct envelope, origin.to)},
   };
   return read_members(reading, raw, target, members, sizeof members / sizeof members[0]);
 }
@@ -244,16 +247,16 @@ static bool read_origin(struct reading *reading, struct slice raw, void *target)
 static bool read_body(struct reading *reading, struct slice raw, void *target)
 {
   static const struct member members[] = {
-    {NAME("text"), read_raw_string, offsetof(struct envelope, text)},
-    {NAME("thread"), read_raw_number, offsetof(struct envelope, thread)},
-    {NAME("attachments"), read_raw_array, offsetof(struct envelope, attachments)},
-    {NAME("fields"), read_raw_object, offsetof(struct envelope, fields)},
-    {NAME("reactions"), read_raw_object, offsetof(struct envelope, reactions)},
-    {NAME("message"), read_number, offsetof(struct envelope, message_id)},
-    {NAME("user"), read_user, offsetof(struct envelope, user)},
-    {NAME("permanent"), read_bool, offsetof(struct envelope, permanent)},
-    {NAME("edited"), read_bool, offsetof(struct envelope, edited)},
-    {NAME("session"), read_plain, offsetof(struct envelope, session)},
+      {NAME("text"), read_raw_string, offsetof(struct envelope, text)},
+      {NAME("thread"), read_raw_number, offsetof(struct envelope, thread)},
+      {NAME("attachments"), read_raw_array, offsetof(struct envelope, attachments)},
+      {NAME("fields"), read_raw_object, offsetof(struct envelope, fields)},
+      {NAME("reactions"), read_raw_object, offsetof(struct envelope, reactions)},
+      {NAME("message"), read_number, offsetof(struct envelope, message_id)},
+      {NAME("user"), read_user, offsetof(struct envelope, user)},
+      {NAME("permanent"), read_bool, offsetof(struct envelope, permanent)},
+      {NAME("edited"), read_bool, offsetof(struct envelope, edited)},
+      {NAME("session"), read_plain, offsetof(struct envelope, session)},
   };
   return read_members(reading, raw, target, members, sizeof members / sizeof members[0]);
 }
@@ -261,17 +264,17 @@ static bool read_body(struct reading *reading, struct slice raw, void *target)
 static bool read_envelope(struct reading *reading, struct slice line)
 {
   static const struct member members[] = {
-    {NAME("v"), read_version, 0},
-    {NAME("id"), read_id, offsetof(struct envelope, id)},
-    {NAME("seq"), read_seq, offsetof(struct envelope, seq)},
-    {NAME("kind"), read_kind, offsetof(struct envelope, kind)},
-    {NAME("ts"), read_ts, offsetof(struct envelope, ts_ms)},
-    {NAME("from"), read_user, offsetof(struct envelope, from)},
-    {NAME("to"), read_recipient, offsetof(struct envelope, to)},
-    {NAME("dialog"), read_dialog, offsetof(struct envelope, dialog)},
-    {NAME("keep"), read_keep, offsetof(struct envelope, keep)},
-    {NAME("origin"), read_origin, 0}, /* its offsets count from the envelope */
-    {NAME("body"), read_body, 0},
+      {NAME("v"), read_version, 0},
+      {NAME("id"), read_id, offsetof(struct envelope, id)},
+      {NAME("seq"), read_seq, offsetof(struct envelope, seq)},
+      {NAME("kind"), read_kind, offsetof(struct envelope, kind)},
+      {NAME("ts"), read_ts, offsetof(struct envelope, ts_ms)},
+      {NAME("from"), read_user, offsetof(struct envelope, from)},
+      {NAME("to"), read_recipient, offsetof(struct envelope, to)},
+      {NAME("dialog"), read_dialog, offsetof(struct envelope, dialog)},
+      {NAME("keep"), read_keep, offsetof(struct envelope, keep)},
+      {NAME("origin"), read_origin, 0}, /* its offsets count from the envelope */
+      {NAME("body"), read_body, 0},
   };
   return read_members(reading, line, reading->envelope, members,
                       sizeof members / sizeof members[0]);

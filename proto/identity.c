@@ -107,3 +107,13 @@ bool request_bearer(const struct request *request, struct slice *token)
 {
   return credentials(request, SLICE("Bearer"), token) && token->len > 0;
 }
+
+bool request_token(struct arena *arena, const struct request *request, struct slice *token)
+{
+  struct slice bearer;
+  if (!request_bearer(request, &bearer)) {
+    return request_parameter(arena, request, "token", token) && token->len > 0;
+  }
+  *token = arena_copy(arena, bearer);
+  return true;
+}

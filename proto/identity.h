@@ -44,4 +44,7 @@ bool request_parameter(struct arena *arena, const struct request *request, const
 bool request_basic_user(struct arena *arena, const struct request *request, struct slice *user);
 bool request_bearer(const struct request *request, struct slice *token);
 
+/* A credential: the bearer token, else ?token=; in the arena. */
+bool request_token(struct arena *arena, const struct request *request, struct slice *token);
+
 #endif

@@ -27,20 +27,20 @@ enum exclusive { EXCLUSIVE_NO, EXCLUSIVE_REFUSE, EXCLUSIVE_REPLACE };
 /* What a codec is told of the session that it works for. */
 struct session_view {
   struct party user;
-  struct slice room;  /* the claim's room id; empty: none */
+  struct slice room; /* the claim's room id; empty: none */
   uint64_t now_ms;
 };
 
 struct protocol {
-  const char *name;                /* "simple"; the subprotocol is parley.<name>.v1 */
-  const char *const *paths;        /* default routes, NULL at the end */
-  unsigned hears;                  /* enum hears */
+  const char *name;         /* "simple"; the subprotocol is parley.<name>.v1 */
+  const char *const *paths; /* default routes, NULL at the end */
+  unsigned hears;           /* enum hears */
   enum own own;
   enum exclusive exclusive;
-  enum err exclusive_error;        /* EXCLUSIVE_REFUSE: what the newcomer gets */
-  bool acknowledges;               /* its clients mark messages as read: entries wait for that */
-  bool shows_delivered;            /* its senders are told when a message was received */
-  bool attends;                    /* the lobby is told when its users come and go */
+  enum err exclusive_error;         /* EXCLUSIVE_REFUSE: what the newcomer gets */
+  bool acknowledges;                /* its clients mark messages as read: entries wait for that */
+  bool shows_delivered;             /* its senders are told when a message was received */
+  bool attends;                     /* the lobby is told when its users come and go */
   enum keep direct_keep, room_keep; /* the storage class of what is sent in it */
 
   /* Where several stored messages fit into one frame: what goes around them, and

@@ -13,9 +13,9 @@ enum err {
 
 #define MUST_CHECK __attribute__((warn_unused_result))
 
-struct slice err_code(enum err err);       /* "malformed_payload" */
-struct slice err_text(enum err err);       /* one sentence for people */
-int err_http_status(enum err err);         /* 400 */
-unsigned err_close_code(enum err err);     /* 4400; 0: this error closes nothing */
+struct slice err_code(enum err err);   /* "malformed_payload" */
+struct slice err_text(enum err err);   /* one sentence for people */
+int err_http_status(enum err err);     /* 400 */
+unsigned err_close_code(enum err err); /* 4400; 0: this error closes nothing */
 
 #endif

@@ -165,9 +165,9 @@ enum err json_check_depth(struct slice text, unsigned max_depth)
 {
   if (text.len == 0) return ERR_MALFORMED;
   struct scan scan = {
-    .at = (const unsigned char *)text.data,
-    .end = (const unsigned char *)text.data + text.len,
-    .depth = max_depth,
+      .at = (const unsigned char *)text.data,
+      .end = (const unsigned char *)text.data + text.len,
+      .depth = max_depth,
   };
   skip_white(&scan);
   if (!take(&scan, '{') || !scan_container(&scan, '}')) return ERR_MALFORMED;

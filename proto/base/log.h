@@ -21,22 +21,24 @@ struct log_field {
 
 #define LOG_T(name, value) ((struct log_field){.key = (name), .type = LOG_TEXT, .text = (value)})
 #define LOG_S(name, value) LOG_T(name, slice_of(value))
-#define LOG_N(name, value) ((struct log_field){.key = (name), .type = LOG_NUMBER, .number = (int64_t)(value)})
+#define LOG_N(name, value) \
+  ((struct log_field){.key = (name), .type = LOG_NUMBER, .number = (int64_t)(value)})
 
 /* `node` is shown in every line; it is copied. */
 void log_start(enum log_level level, enum log_form form, const char *node);
 
 bool log_enabled(enum log_level level);
 
-void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t count);
+void log_write(enum log_level level, const char *event, const struct log_field *fields,
+               size_t count);
 
 /* log_event(LOG_INFO, "session_open", LOG_T("user", user), LOG_N("port", 8080)); */
-#define log_event(level, event, ...)                                                           \
-  do {                                                                                         \
-    if (log_enabled(level)) {                                                                  \
-      const struct log_field log_fields_[] = {__VA_ARGS__};                                    \
-      log_write(level, event, log_fields_, sizeof log_fields_ / sizeof log_fields_[0]);        \
-    }                                                                                          \
+#define log_event(level, event, ...)                                                    \
+  do {                                                                                  \
+    if (log_enabled(level)) {                                                           \
+      const struct log_field log_fields_[] = {__VA_ARGS__};                             \
+      log_write(level, event, log_fields_, sizeof log_fields_ / sizeof log_fields_[0]); \
+    }                                                                                   \
   } while (0)
 
 #endif

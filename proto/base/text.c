@@ -73,8 +73,8 @@ static void append_escape(struct text *text, unsigned char byte)
 {
   static const char digits[] = "0123456789abcdef";
   static const char letters[] = {
-    ['"'] = '"', ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f',
-    ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't',
+      ['"'] = '"',  ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f',
+      ['\n'] = 'n', ['\r'] = 'r',  ['\t'] = 't',
   };
   if (letters[byte]) {
     text_append(text, (struct slice){(char[]){'\\', letters[byte]}, 2});

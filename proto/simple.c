@@ -1,0 +1,188 @@
+/* simple (seed 000, protocols.md, proto/simple.md): one room, presence, replies.
+ *
+ * From the client:
+ *   {"type":"send_message","payload_id":"17","message":"hello"}       COMMAND_SEND, its room
+ *   {"type":"send_message","payload_id":"18","message":"hi","to":"bob"}   additive: to a user
+ *   anything else                                                         COMMAND_REFUSED
+ *
+ * To the client:
+ *   message.sent, a room   {"type":"message_sent","message":"hello","timestamp":1,"username":"alice"}
+ *   message.sent, a user   {"type":"message_sent","message":"hi","timestamp":1,"username":"alice",
+ *                           "to":"bob"}
+ *   notice                 the same with "username":null
+ *   room.entered           {"type":"user_connected","timestamp":1,"username":"alice"}
+ *   room.exited            {"type":"user_disconnected","timestamp":1,"username":"alice"}
+ *   an outcome             {"type":"reply","payload_id":"17","error":null}
+ *
+ * Members stand in the order in which the original system writes them. */
+#include "protocol.h"
+
+/* The members of a client's frame, raw. */
+struct payload {
+  struct slice type, payload_id, message, to;
+};
+
+static struct payload read_payload(struct slice frame)
+{
+  struct payload payload = {0};
+  struct json_walk walk = json_walk(frame);
+  struct slice key, value;
+  while (json_walk_next(&walk, &key, &value)) {
+    if (json_key_is(key, SLICE("type"))) payload.type = value;
+    if (json_key_is(key, SLICE("payload_id"))) payload.payload_id = value;
+    if (json_key_is(key, SLICE("message"))) payload.message = value;
+    if (json_key_is(key, SLICE("to"))) payload.to = value;
+  }
+  return payload;
+}
+
+/* Where the message goes: what `to` names, else the room that the connection hears. */
+static enum err read_recipient(const struct session_view *session, struct arena *arena,
+                               struct slice to, struct address *address)
+{
+  if (to.len == 0 || json_is_null(to)) {
+    struct slice room = session->room.len ? session->room : SLICE("lobby");
+    *address = (struct address){.kind = ADDRESS_ROOM, .id = room};
+    return ERR_OK;
+  }
+  if (!json_is_string(to)) return ERR_MALFORMED;
+  return address_parse(json_string(arena, to), address);
+}
+
+static void decode(const struct session_view *session, struct slice frame,
+                   struct decoding *decoding)
+{
+  const struct slice no_id = {NULL, 0};
+  if (json_check(frame) != ERR_OK) {
+    decoding_refuse(decoding, ERR_MALFORMED, no_id);
+    return;
+  }
+  struct payload payload = read_payload(frame);
+  /* The id of a frame whose type is unknown means nothing, and is not echoed. */
+  if (!json_key_is(payload.type, SLICE("send_message")) || !json_is_string(payload.payload_id)) {
+    decoding_refuse(decoding, ERR_MALFORMED, no_id);
+    return;
+  }
+  struct address to;
+  enum err err = json_is_string(payload.message) ? ERR_OK : ERR_MALFORMED;
+  if (err == ERR_OK) err = read_recipient(session, decoding->arena, payload.to, &to);
+  if (err != ERR_OK) {
+    decoding_refuse(decoding, err, payload.payload_id);
+    return;
+  }
+  struct command *send = decoding_add(decoding, COMMAND_SEND);
+  send->client_id = payload.payload_id;
+  send->to = to;
+  send->text = payload.message;
+}
+
+/* ,"timestamp":1,"username":"alice" */
+static void append_when_and_who(struct text *out, const struct envelope *event)
+{
+  text_append(out, SLICE(",\"timestamp\":"));
+  text_append_number(out, event->ts_ms);
+  text_append(out, SLICE(",\"username\":"));
+  if (event->kind == KIND_NOTICE) {
+    text_append(out, SLICE("null"));
+  } else {
+    text_append_json_string(out, event->from.id);
+  }
+}
+
+static void encode_message(struct arena *arena, const struct envelope *event, struct text *out)
+{
+  text_append(out, SLICE("{\"type\":\"message_sent\",\"message\":"));
+  text_append(out, envelope_shown_text(arena, event));
+  append_when_and_who(out, event);
+  if (event->to.kind == PARTY_USER) {
+    text_append(out, SLICE(",\"to\":"));
+    text_append_json_string(out, event->to.id);
+  }
+  text_append_char(out, '}');
+}
+
+static void encode_presence(struct slice opening, const struct envelope *event, struct text *out)
+{
+  text_append(out, opening);
+  append_when_and_who(out, event);
+  text_append_char(out, '}');
+}
+
+static bool encode(struct arena *arena, const struct envelope *event, struct slice reader,
+                   struct text *out)
+{
+  (void)reader; /* both sides of a direct message see the same */
+  switch (event->kind) {
+  case KIND_MESSAGE_SENT:
+  case KIND_NOTICE:
+    encode_message(arena, event, out);
+    return true;
+  case KIND_ROOM_ENTERED:
+    encode_presence(SLICE("{\"type\":\"user_connected\""), event, out);
+    return true;
+  case KIND_ROOM_EXITED:
+    encode_presence(SLICE("{\"type\":\"user_disconnected\""), event, out);
+    return true;
+  default:
+    return false;
+  }
+}
+
+static void reply(const struct session_view *session, const struct command *command,
+                  const struct outcome *outcome, struct text *out)
+{
+  (void)session;
+  enum err err = command->kind == COMMAND_REFUSED ? command->refusal : outcome->err;
+  if (err == ERR_NOT_IN_ROOM) err = ERR_FORBIDDEN; /* the former is a code of rooms' own */
+  text_append(out, SLICE("{\"type\":\"reply\",\"payload_id\":"));
+  text_append(out, command->client_id.len ? command->client_id : SLICE("null"));
+  text_append(out, SLICE(",\"error\":"));
+  if (err == ERR_OK) {
+    text_append(out, SLICE("null"));
+  } else {
+    text_append_json_string(out, err_code(err));
+  }
+  text_append_char(out, '}');
+}
+
+/* ?room=, with or without its '#'. */
+static enum err identify_room(struct arena *arena, const struct request *request,
+                              struct claim *claim)
+{
+  struct slice room;
+  if (!request_parameter(arena, request, "room", &room) || room.len == 0) return ERR_OK;
+  claim->room = slice_skip(room, room.data[0] == '#');
+  return identity_check_room(claim->room);
+}
+
+static enum err identify(struct arena *arena, const struct request *request, struct claim *claim)
+{
+  *claim = (struct claim){0};
+  bool token = request_token(arena, request, &claim->token);
+  enum err err = identify_room(arena, request, claim);
+  if (err != ERR_OK) return err;
+  if (request_basic_user(arena, request, &claim->user) ||
+      request_parameter(arena, request, "username", &claim->user) ||
+      request_parameter(arena, request, "user", &claim->user)) {
+    return identity_check(claim->user);
+  }
+  return token ? ERR_OK : ERR_UNAUTHORIZED;
+}
+
+static const char *const paths[] = {"/simple", NULL};
+
+const struct protocol protocol_simple = {
+    .name = "simple",
+    .paths = paths,
+    .hears = HEARS_ONE_ROOM,
+    .own = OWN_ALL,
+    .exclusive = EXCLUSIVE_REFUSE,
+    .exclusive_error = ERR_FORBIDDEN,
+    .attends = true,
+    .direct_keep = KEEP_UNTIL_READ,
+    .room_keep = KEEP_LOG,
+    .identify = identify,
+    .decode = decode,
+    .encode = encode,
+    .reply = reply,
+};
