@@ -1,0 +1,307 @@
+// WebSocket clients, one class a protocol, on the `ws` library. Frames that arrive
+// wait in `frames` until a test takes them.
+
+import assert from 'node:assert/strict';
+import WebSocket from 'ws';
+import { PATIENCE_MS, within } from './wait.js';
+
+// The door said no: `status` is the HTTP status.
+export class RefusedError extends Error {
+  constructor(status, body) {
+    super(`the upgrade was refused with ${status} ${body}`);
+    this.status = status;
+    this.body = body;
+  }
+}
+
+function query(parameters) {
+  const pairs = Object.entries(parameters)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+  return pairs.length ? `?${pairs.join('&')}` : '';
+}
+
+export class Client {
+  frames = []; // {text, json, binary}
+  seen = []; // every frame since the beginning, for error messages
+  on_frame = null; // called with each parsed frame; it then does not wait in `frames`
+  #waiting = null;
+
+  // Resolves when the connection is open; RefusedError otherwise.
+  open(node, path, parameters, { protocols = [], headers, auth, auto_pong = true } = {}) {
+    this.name ??= path;
+    const socket = new WebSocket(`${node.ws}${path}${query(parameters)}`, protocols, {
+      headers,
+      auth,
+      perMessageDeflate: false,
+      autoPong: auto_pong,
+      handshakeTimeout: PATIENCE_MS,
+    });
+    this.socket = socket;
+    socket.on('message', (data, binary) => this.#take(data, binary));
+    this.closed = new Promise((resolve) => {
+      socket.on('close', (code, reason) => {
+        this.close_code = code;
+        resolve({ code, reason: reason.toString() });
+        this.#waiting?.();
+      });
+    });
+    return new Promise((resolve, reject) => {
+      socket.once('open', () => resolve(this));
+      socket.on('error', reject);
+      socket.once('unexpected-response', (_, response) => {
+        const chunks = [];
+        response.on('data', (chunk) => chunks.push(chunk));
+        response.on('end', () => {
+          socket.terminate();
+          reject(new RefusedError(response.statusCode, Buffer.concat(chunks).toString()));
+        });
+      });
+    });
+  }
+
+  get is_open() {
+    return this.socket.readyState === WebSocket.OPEN;
+  }
+
+  // An object as JSON; a string or bytes as they are.
+  send(frame) {
+    const raw = typeof frame === 'string' || Buffer.isBuffer(frame);
+    this.socket.send(raw ? frame : JSON.stringify(frame));
+  }
+
+  // The next frame, whatever it is.
+  async next(patience_ms = PATIENCE_MS) {
+    const deadline = Date.now() + patience_ms;
+    while (this.frames.length === 0) {
+      if (this.close_code !== undefined) {
+        throw new Error(`${this.name} was closed with ${this.close_code} while a frame was expected`);
+      }
+      await within(
+        Math.max(1, deadline - Date.now()),
+        () => `a frame for ${this.name}; seen so far:\n${this.dump()}`,
+        new Promise((resolve) => {
+          this.#waiting = resolve;
+        }),
+      );
+    }
+    return this.frames.shift().json;
+  }
+
+  // Takes frames until one `matches`, and returns that.
+  async until(matches, patience_ms = PATIENCE_MS) {
+    const deadline = Date.now() + patience_ms;
+    for (;;) {
+      const frame = await this.next(Math.max(1, deadline - Date.now()));
+      if (matches(frame)) return frame;
+    }
+  }
+
+  // The same, but the frames before it stay where they are.
+  async until_keeping(matches, patience_ms = PATIENCE_MS) {
+    const held = [];
+    const deadline = Date.now() + patience_ms;
+    try {
+      for (;;) {
+        const frame = await this.next(Math.max(1, deadline - Date.now()));
+        if (matches(frame)) return frame;
+        held.push({ json: frame, text: JSON.stringify(frame) });
+      }
+    } finally {
+      this.frames.unshift(...held);
+    }
+  }
+
+  // The WebSocket's own ping went there and back: what the server had sent before
+  // has arrived.
+  async round_trip() {
+    await within(
+      PATIENCE_MS,
+      `a pong for ${this.name}`,
+      new Promise((resolve) => {
+        this.socket.once('pong', resolve);
+        this.socket.ping('test');
+      }),
+    );
+  }
+
+  // Nothing is waiting to be looked at.
+  assert_silent(why = '') {
+    assert.deepEqual(
+      this.frames.map((frame) => frame.json),
+      [],
+      `${this.name} got what it should not have${why && `: ${why}`}`,
+    );
+  }
+
+  async expect_close(code, patience_ms = PATIENCE_MS) {
+    const closed = await within(
+      patience_ms,
+      () => `the close of ${this.name} with ${code}; seen:\n${this.dump()}`,
+      this.closed,
+    );
+    assert.equal(closed.code, code, `${this.name} was closed with ${closed.code} ${closed.reason}`);
+    return closed;
+  }
+
+  // Stops reading from the socket, and goes on.
+  pause() {
+    this.socket.pause();
+  }
+
+  resume() {
+    this.socket.resume();
+  }
+
+  // Closes in good order, and waits until it is done.
+  async close() {
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.close(1000);
+    else if (this.socket.readyState !== WebSocket.CLOSING) this.socket.terminate();
+    const grace = setTimeout(() => this.socket.terminate(), 2000);
+    await this.closed;
+    clearTimeout(grace);
+  }
+
+  // As a pulled cable: no close frame.
+  async cut() {
+    this.socket.terminate();
+    await this.closed;
+  }
+
+  dump() {
+    return this.seen
+      .slice(-20)
+      .map((frame) => `    ${this.name} < ${frame.text.slice(0, 300)}`)
+      .join('\n');
+  }
+
+  // What a protocol's client keeps from the test: false drops the frame.
+  concerns() {
+    return true;
+  }
+
+  #take(data, binary) {
+    const text = data.toString('utf8');
+    const frame = { text, binary, json: JSON.parse(text) };
+    this.seen.push(frame);
+    if (this.seen.length > 1000) this.seen.splice(0, 500);
+    if (!this.concerns(frame.json)) return;
+    if (this.on_frame) {
+      this.on_frame(frame.json, frame);
+      return;
+    }
+    this.frames.push(frame);
+    this.#waiting?.();
+  }
+}
+
+export class SimpleClient extends Client {
+  #payloads = 0;
+
+  // `cast`, a Set of user names: comings and goings of others are none of this
+  // test's business (the grace period lets them trickle in from an earlier one).
+  static async open(node, user, { cast = null, parameters = {}, path = '/simple', ...options } = {}) {
+    const client = new SimpleClient();
+    client.name = `simple ${user}`;
+    client.user = user;
+    client.cast = cast;
+    return client.open(node, path, { username: user, ...parameters }, options);
+  }
+
+  concerns(frame) {
+    const presence = frame.type === 'user_connected' || frame.type === 'user_disconnected';
+    return !presence || this.cast === null || this.cast.has(frame.username);
+  }
+
+  // Sends, and returns the payload_id.
+  say(message, more = {}) {
+    const payload_id = more.payload_id ?? `p${++this.#payloads}`;
+    this.send({ type: 'send_message', message, ...more, payload_id });
+    return payload_id;
+  }
+
+  // Sends, and takes frames until its reply; gives the reply.
+  async say_and_wait(message, more = {}) {
+    const payload_id = this.say(message, more);
+    return this.until((frame) => frame.type === 'reply' && frame.payload_id === payload_id);
+  }
+
+  // Takes the own arrival, which every newcomer is shown.
+  async arrived() {
+    return this.until((frame) => frame.type === 'user_connected' && frame.username === this.user);
+  }
+
+  async message(matches = () => true, patience_ms) {
+    return this.until((frame) => frame.type === 'message_sent' && matches(frame), patience_ms);
+  }
+
+  // Every command of this session before this one has been carried out: the answers
+  // of Redis come in order. Its own frames are taken, all others stay.
+  async settle() {
+    const payload_id = `settle-${++this.#payloads}`;
+    const text = `settle ${payload_id}`;
+    this.say(text, { to: `nobody-${this.user}`, payload_id });
+    await this.until_keeping((frame) => frame.type === 'message_sent' && frame.message === text);
+    await this.until_keeping((frame) => frame.type === 'reply' && frame.payload_id === payload_id);
+  }
+}
+
+export class MessagingClient extends Client {
+  #settled = 0;
+
+  static async open(node, id, { parameters = {}, path = '/messaging', ...options } = {}) {
+    const client = new MessagingClient();
+    client.name = `messaging ${id}`;
+    client.id = id;
+    client.user = String(id);
+    return client.open(node, path, { client_id: id, ...parameters }, options);
+  }
+
+  // Sends items; `sid` is added where missing.
+  put(...items) {
+    this.send({ send: items.map((item) => ({ sid: this.id, ...item })) });
+  }
+
+  // The next section of this name, frames of other sections left where they are.
+  async section(name, patience_ms = PATIENCE_MS) {
+    const { [name]: found, ...others } = await this.until_keeping(
+      (json) => name in json,
+      patience_ms,
+    );
+    if (Object.keys(others).length) this.frames.unshift({ json: others, text: '' });
+    return found;
+  }
+
+  // Sends one item and waits until it is stored.
+  async put_and_wait(item) {
+    this.put(item);
+    const sent = await this.section('sent');
+    assert.deepEqual(
+      sent.map(({ id, rid }) => ({ id, rid })),
+      [{ id: item.id, rid: item.rid }],
+    );
+  }
+
+  // The next `count` messages, however many frames they come in.
+  async messages(count, patience_ms = PATIENCE_MS) {
+    const got = [];
+    const deadline = Date.now() + patience_ms;
+    while (got.length < count) {
+      got.push(...(await this.section('messages', Math.max(1, deadline - Date.now()))));
+    }
+    assert.equal(got.length, count, `more messages than expected: ${JSON.stringify(got)}`);
+    return got;
+  }
+
+  mark(...items) {
+    this.send({ read: items.map((item) => (typeof item === 'object' ? item : { id: item })) });
+  }
+
+  // Every command of this session before this one has been carried out: the answers
+  // of Redis come in order. Its own frames are taken, all others stay.
+  async settle() {
+    const id = `settle-${++this.#settled}`;
+    this.put({ id, rid: `nobody-${this.user}` });
+    await this.until_keeping((frame) => frame.sent?.some((item) => item.id === id));
+  }
+}

@@ -1,0 +1,96 @@
+// One node of Parley: the program under test, as a process.
+
+import { existsSync } from 'node:fs';
+import { Child, free_port } from './process.js';
+import { http } from './http.js';
+import { waitFor } from './wait.js';
+
+// The program: PARLEY_BIN, else the release build.
+export function program() {
+  const path =
+    process.env.PARLEY_BIN ??
+    new URL('../../build/gateway/parley', import.meta.url).pathname;
+  if (!existsSync(path)) {
+    throw new Error(`there is no program at ${path}: build it, or name one in PARLEY_BIN`);
+  }
+  return path;
+}
+
+export class Gateway {
+  // `redis`: a RedisServer, or null for a private one. `flags` go behind the usual
+  // ones; `environment` is added.
+  static async start({ redis, id, workers = 1, port, flags = [], environment = {}, ready = true }) {
+    const gateway = new Gateway();
+    Object.assign(gateway, { redis, id, workers, flags, environment });
+    gateway.port = port ?? (await free_port());
+    await gateway.launch({ ready });
+    return gateway;
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get ws() {
+    return `ws://127.0.0.1:${this.port}`;
+  }
+
+  // Starts the process (again), with the same port and name.
+  async launch({ ready = true } = {}) {
+    const args = ['--port', this.port, '--workers', this.workers, '--node-id', this.id];
+    if (this.redis) args.push('--redis', this.redis.url);
+    this.child = new Child(this.id, program(), [...args, ...this.flags].map(String), {
+      environment: this.environment,
+    });
+    if (ready) await this.ready();
+  }
+
+  // /readyz says 200.
+  async ready(patience_ms = 15000) {
+    await this.readiness(200, patience_ms);
+  }
+
+  // /readyz says `status`.
+  async readiness(status, patience_ms) {
+    await waitFor(
+      () => `/readyz of ${this.id} says ${status}`,
+      async () => {
+        if (!this.child.running) {
+          throw new EndedError(`${this.id} ended with ${this.child.code ?? this.child.by_signal}`);
+        }
+        return (await http(this.url, '/readyz')).status === status;
+      },
+      patience_ms,
+    );
+  }
+
+  pause() {
+    this.child.signal('SIGSTOP');
+  }
+
+  resume() {
+    this.child.signal('SIGCONT');
+  }
+
+  async kill() {
+    await this.child.kill();
+  }
+
+  async stop() {
+    await this.child.stop();
+  }
+
+  get running() {
+    return this.child.running;
+  }
+
+  async metrics() {
+    return (await http(this.url, '/metrics')).body;
+  }
+
+  log() {
+    return this.child.log();
+  }
+}
+
+class EndedError extends Error {}

@@ -1,0 +1,145 @@
+// Child processes: each in a process group of its own, so that a node dies or is
+// paused with its workers, as a machine would; and none outlives the test.
+
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { within } from './wait.js';
+
+const LOG_LINES = 400;
+const alive = new Set();
+const folders = new Set();
+
+function end_everything() {
+  for (const child of alive) child.signal('SIGKILL');
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+}
+
+process.on('exit', end_everything);
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => process.exit(1));
+
+// A folder that goes when the test process ends.
+export function temporary_folder(name) {
+  const folder = mkdtempSync(join(tmpdir(), `parley-${name}-`));
+  folders.add(folder);
+  return folder;
+}
+
+// A port that the system just gave out and took back.
+export function free_port() {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+export class Child {
+  // `environment` is added to the test's own, without its PARLEY_* variables: those
+  // steer the tests, not the program.
+  constructor(name, command, args, { environment = {}, cwd } = {}) {
+    const inherited = Object.fromEntries(
+      Object.entries(process.env).filter(([key]) => !key.startsWith('PARLEY_')),
+    );
+    this.name = name;
+    this.lines = [];
+    this.code = null;
+    this.by_signal = null;
+    this.process = spawn(command, args, {
+      cwd,
+      env: { ...inherited, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    alive.add(this);
+    this.#collect(this.process.stdout);
+    this.#collect(this.process.stderr);
+    this.exited = new Promise((resolve) => {
+      this.process.once('error', (error) => {
+        this.lines.push(`cannot be started: ${error.message}`);
+        this.#gone(127, null, resolve);
+      });
+      this.process.once('exit', (code, by_signal) => this.#gone(code, by_signal, resolve));
+    });
+    this.output_ended = new Promise((resolve) => this.process.once('close', resolve));
+  }
+
+  get pid() {
+    return this.process.pid;
+  }
+
+  get running() {
+    return alive.has(this);
+  }
+
+  // To the whole group. After the leader's death too: its workers may linger.
+  signal(name) {
+    try {
+      process.kill(-this.pid, name);
+    } catch {
+      /* gone already */
+    }
+  }
+
+  // Asks it to end, and waits until it has. Throws when it will not.
+  async stop(patience_ms = 10000) {
+    if (this.running) {
+      this.signal('SIGCONT');
+      process.kill(this.pid, 'SIGTERM');
+      try {
+        await within(patience_ms, `the end of ${this.name} after SIGTERM`, this.exited);
+      } catch (error) {
+        await this.kill();
+        throw error;
+      }
+    }
+    this.signal('SIGKILL');
+  }
+
+  async kill() {
+    this.signal('SIGKILL');
+    await this.exited;
+  }
+
+  log() {
+    return this.lines.map((line) => `  ${this.name} | ${line}`).join('\n');
+  }
+
+  #gone(code, by_signal, resolve) {
+    this.code = code;
+    this.by_signal = by_signal;
+    alive.delete(this);
+    resolve({ code, by_signal });
+  }
+
+  #collect(stream) {
+    let rest = '';
+    stream.setEncoding('utf8');
+    stream.on('data', (text) => {
+      const lines = (rest + text).split('\n');
+      rest = lines.pop();
+      this.lines.push(...lines);
+      if (this.lines.length > LOG_LINES) this.lines.splice(0, this.lines.length - LOG_LINES);
+    });
+    stream.on('end', () => {
+      if (rest) this.lines.push(rest);
+    });
+  }
+}
+
+// Runs a program to its end: {code, output}.
+export async function run_to_end(command, args, { patience_ms = 10000, ...options } = {}) {
+  const child = new Child(command, command, args, options);
+  try {
+    await within(patience_ms, `the end of ${command} ${args.join(' ')}`, child.exited);
+    await child.output_ended;
+  } finally {
+    if (child.running) await child.kill();
+  }
+  return { code: child.code, output: child.lines.join('\n') };
+}

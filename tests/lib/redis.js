@@ -1,0 +1,85 @@
+// A redis-server of the test's own, in a temporary folder.
+
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { Child, free_port, temporary_folder } from './process.js';
+import { RespClient } from './resp.js';
+import { waitFor } from './wait.js';
+
+const run = promisify(execFile);
+
+export class RedisServer {
+  // `aof`: 'no' (nothing is kept), 'everysec', 'always'.
+  static async start({ aof = 'no' } = {}) {
+    const server = new RedisServer();
+    server.aof = aof;
+    server.folder = temporary_folder('redis');
+    server.port = await free_port();
+    await server.launch();
+    return server;
+  }
+
+  get url() {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  // Starts the process (again), on the same port and folder.
+  async launch() {
+    const args = ['--port', this.port, '--bind', '127.0.0.1', '--dir', this.folder, '--save', ''];
+    if (this.aof === 'no') args.push('--appendonly', 'no');
+    else args.push('--appendonly', 'yes', '--appendfsync', this.aof);
+    this.child = new Child('redis', 'redis-server', args.map(String));
+    await waitFor('redis-server answers', async () => {
+      if (!this.child.running) throw new Error(`redis-server ended:\n${this.child.log()}`);
+      const client = await RespClient.connect(this.port);
+      try {
+        return (await client.command('PING')) === 'PONG';
+      } finally {
+        client.close();
+      }
+    });
+  }
+
+  // The shared connection for looking and for faults.
+  async client() {
+    if (!this.connection || this.connection.closed) {
+      this.connection = await RespClient.connect(this.port);
+    }
+    return this.connection;
+  }
+
+  async command(...words) {
+    return (await this.client()).command(...words);
+  }
+
+  async hash(key) {
+    return (await this.client()).hash(key);
+  }
+
+  async keys(pattern) {
+    return (await this.client()).keys(pattern);
+  }
+
+  // What the real redis-cli prints.
+  async cli(...words) {
+    const { stdout } = await run('redis-cli', ['-p', String(this.port), ...words.map(String)]);
+    return stdout;
+  }
+
+  pause() {
+    this.child.signal('SIGSTOP');
+  }
+
+  resume() {
+    this.child.signal('SIGCONT');
+  }
+
+  async kill() {
+    await this.child.kill();
+  }
+
+  async stop() {
+    this.connection?.close();
+    if (this.child.running) await this.child.kill();
+  }
+}

@@ -1,0 +1,146 @@
+// Listens to everything that is published (`PSUBSCRIBE parley:*`, as a person with
+// redis-cli would) and holds each publication against the contract: the schema, the
+// order of the members, a dense seq per channel, ids that grow within a channel.
+
+import { readFileSync } from 'node:fs';
+import Ajv2020 from 'ajv/dist/2020.js';
+import { RespClient } from './resp.js';
+import { waitFor } from './wait.js';
+
+const schema_file = new URL('../../proto/envelope.schema.json', import.meta.url);
+
+const MEMBERS = ['v', 'id', 'seq', 'kind', 'ts', 'from', 'to', 'dialog', 'keep', 'origin', 'body'];
+
+let validator;
+function schema_validator() {
+  if (!validator) {
+    const ajv = new Ajv2020({ allErrors: true, strict: false });
+    validator = ajv.compile(JSON.parse(readFileSync(schema_file, 'utf8')));
+  }
+  return validator;
+}
+
+// What is wrong with one published line, in words; empty where nothing is.
+export function envelope_faults(line) {
+  let envelope;
+  try {
+    envelope = JSON.parse(line);
+  } catch {
+    return ['not JSON'];
+  }
+  const faults = [];
+  if (line.includes('\n')) faults.push('more than one line');
+  const validate = schema_validator();
+  if (!validate(envelope)) {
+    for (const error of validate.errors) faults.push(`${error.instancePath || '/'} ${error.message}`);
+  }
+  const members = Object.keys(envelope);
+  const in_order = MEMBERS.filter((name) => members.includes(name));
+  if (String(members.filter((name) => MEMBERS.includes(name))) !== String(in_order)) {
+    faults.push(`members in the order ${members}`);
+  }
+  return faults;
+}
+
+export class Watch {
+  envelopes = []; // {channel, line, envelope}
+  faults = [];
+  #last = new Map(); // channel -> {seq, id}
+  #stopped = false;
+
+  static async start(redis) {
+    const watch = new Watch();
+    watch.redis = redis;
+    schema_validator();
+    await watch.#connect();
+    return watch;
+  }
+
+  // Publications on `channel` (string or RegExp, or null for all) that `matches`.
+  find(channel, matches = () => true) {
+    return this.envelopes.filter(
+      (entry) =>
+        (channel === null ||
+          (channel instanceof RegExp ? channel.test(entry.channel) : channel === entry.channel)) &&
+        matches(entry.envelope),
+    );
+  }
+
+  // The first such publication, once there is one.
+  async expect(channel, matches = () => true, patience_ms) {
+    return (
+      await waitFor(
+        () => `a publication on ${channel}; seen:\n${this.dump()}`,
+        () => this.find(channel, matches)[0],
+        patience_ms,
+      )
+    ).envelope;
+  }
+
+  dump(count = 30) {
+    return this.envelopes
+      .slice(-count)
+      .map((entry) => `  ${entry.channel} ${entry.line}`)
+      .join('\n');
+  }
+
+  // Throws when anything published so far broke the contract.
+  check() {
+    if (this.faults.length === 0) return;
+    const faults = this.faults.splice(0);
+    throw new Error(`published envelopes break the contract:\n${faults.slice(0, 10).join('\n')}`);
+  }
+
+  forget() {
+    this.envelopes.length = 0;
+  }
+
+  // All that Redis had published when this was called has been looked at.
+  async settle() {
+    if (this.client && !this.client.closed) await this.client.command('PING').catch(() => {});
+  }
+
+  stop() {
+    this.#stopped = true;
+    this.client?.close();
+  }
+
+  async #connect() {
+    this.#last.clear();
+    this.client = await RespClient.connect(this.redis.port);
+    this.client.on_message = (channel, line) => this.#take(channel, line);
+    this.client.on_close = () => this.#reconnect();
+    await this.client.command('PSUBSCRIBE', 'parley:*');
+  }
+
+  async #reconnect() {
+    while (!this.#stopped) {
+      try {
+        return await this.#connect();
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    }
+  }
+
+  #take(channel, line) {
+    const faults = envelope_faults(line);
+    let envelope = {};
+    try {
+      envelope = JSON.parse(line);
+    } catch {
+      /* told by envelope_faults */
+    }
+    const last = this.#last.get(channel);
+    if (envelope.seq > 0) {
+      if (last && envelope.seq !== last.seq + 1) faults.push(`seq ${envelope.seq} after ${last.seq}`);
+      if (last && envelope.id !== 0 && envelope.id <= last.id) {
+        faults.push(`id ${envelope.id} after ${last.id}`);
+      }
+      this.#last.set(channel, { seq: envelope.seq, id: Math.max(envelope.id, last?.id ?? 0) });
+    }
+    for (const fault of faults) this.faults.push(`  ${fault}: ${channel} ${line}`);
+    this.envelopes.push({ channel, line, envelope });
+    if (this.envelopes.length > 50000) this.envelopes.splice(0, 25000);
+  }
+}

@@ -1,0 +1,189 @@
+// A world to test in: one Redis, some nodes, a watch on every publication; and
+// scenes, the tests that play in it.
+//
+//   const world = use_world({ nodes: 2 });
+//   scene(world, 'a greeting crosses the nodes', async (stage) => {
+//     const alice = await stage.simple(0, 'alice'); ...
+//   });
+//
+// A scene's users get names that no other scene uses. When it is over its clients
+// are closed, and every envelope that was published must have kept the contract;
+// when it fails, the error carries the logs of the nodes.
+
+import { after, before, test } from 'node:test';
+import { MessagingClient, SimpleClient } from './client.js';
+import { Gateway } from './gateway.js';
+import { RawClient } from './raw.js';
+import { RedisServer } from './redis.js';
+import { Watch } from './watch.js';
+import { within } from './wait.js';
+
+const SCENE_TIMEOUT_MS = 30000;
+
+export class World {
+  nodes = [];
+
+  static async start({ nodes = 1, redis = {}, node = {} } = {}) {
+    const world = new World();
+    try {
+      world.redis = await RedisServer.start(redis);
+      world.watch = await Watch.start(world.redis);
+      world.node_options = node;
+      await Promise.all(Array.from({ length: nodes }, (_, index) => world.add_node(index)));
+    } catch (error) {
+      const log = world.logs();
+      await world.stop().catch(() => {});
+      error.message += `\n${log}`;
+      throw error;
+    }
+    return world;
+  }
+
+  async add_node(index = this.nodes.length) {
+    this.nodes[index] = await Gateway.start({
+      redis: this.redis,
+      id: `node-${String.fromCharCode(97 + index)}`,
+      ...this.node_options,
+    });
+    return this.nodes[index];
+  }
+
+  // Brings back whatever a scene left dead, paused or not ready.
+  async heal() {
+    if (this.redis.child.running) this.redis.resume();
+    else await this.redis.launch();
+    for (const node of this.nodes) {
+      node.resume();
+      if (!node.running) await node.launch({ ready: false });
+    }
+    await Promise.all(this.nodes.map((node) => node.ready()));
+  }
+
+  async stop() {
+    const ends = await Promise.allSettled(this.nodes.filter(Boolean).map((node) => node.stop()));
+    this.watch?.stop();
+    await this.redis?.stop();
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed) throw failed.reason;
+  }
+
+  logs() {
+    return this.nodes
+      .filter(Boolean)
+      .map((node) => node.log())
+      .join('\n');
+  }
+}
+
+// A world that lives as long as the test file. Its fields are there inside scenes.
+export function use_world(options) {
+  const handle = {};
+  before(async () => {
+    Object.assign(handle, { world: await World.start(options) });
+  });
+  after(async () => {
+    await handle.world?.stop();
+  });
+  return handle;
+}
+
+let scenes_played = 0;
+
+export class Stage {
+  #clients = [];
+  cast = new Set();
+
+  constructor(world) {
+    Object.assign(this, { world, redis: world.redis, nodes: world.nodes, watch: world.watch });
+    this.suffix = `s${process.pid.toString(36)}-${++scenes_played}`;
+  }
+
+  // A user's name that only this scene uses.
+  name(short) {
+    const name = `${short}-${this.suffix}`;
+    this.cast.add(name);
+    return name;
+  }
+
+  // A simple client on node `index`. `user` gets the scene's suffix.
+  async simple(index, user, options = {}) {
+    return this.keep(
+      await SimpleClient.open(this.#node(index), this.name(user), { cast: this.cast, ...options }),
+    );
+  }
+
+  // The same, its own arrival already taken.
+  async simple_arrived(index, user, options) {
+    const client = await this.simple(index, user, options);
+    await client.arrived();
+    return client;
+  }
+
+  async messaging(index, user, options = {}) {
+    return this.keep(await MessagingClient.open(this.#node(index), this.name(user), options));
+  }
+
+  async raw(index, path, options) {
+    const client = await RawClient.open(this.#node(index), path, options);
+    this.#clients.push({ close: async () => client.destroy(), dump: () => '' });
+    return client;
+  }
+
+  keep(client) {
+    this.#clients.push(client);
+    return client;
+  }
+
+  // Does any key of Redis hold this text?
+  async text_in_redis(text) {
+    for (const key of await this.redis.keys('*')) {
+      if (key.includes(text) || (await this.#value(key)).includes(text)) return key;
+    }
+    return null;
+  }
+
+  async #value(key) {
+    const readers = {
+      string: ['GET', key],
+      list: ['LRANGE', key, 0, -1],
+      hash: ['HGETALL', key],
+      set: ['SMEMBERS', key],
+      zset: ['ZRANGE', key, 0, -1],
+      stream: ['XRANGE', key, '-', '+'],
+    };
+    const reader = readers[await this.redis.command('TYPE', key)];
+    return reader ? JSON.stringify(await this.redis.command(...reader)) : '';
+  }
+
+  async clear() {
+    await Promise.all(this.#clients.map((client) => client.close()));
+  }
+
+  dump() {
+    return this.#clients.map((client) => client.dump()).join('\n');
+  }
+
+  #node(index) {
+    return typeof index === 'number' ? this.nodes[index] : index;
+  }
+}
+
+// One test. `play` gets a Stage.
+export function scene(handle, name, play, { timeout_ms = SCENE_TIMEOUT_MS, heals = false } = {}) {
+  test(name, { timeout: timeout_ms * 2 + 30000 }, async () => {
+    const { world } = handle;
+    if (!world) throw new Error('the world did not start');
+    const stage = new Stage(world);
+    try {
+      await within(timeout_ms, `the end of "${name}"`, play(stage));
+    } catch (error) {
+      error.message += `\n--- frames\n${stage.dump()}\n--- logs\n${world.logs()}`;
+      throw error;
+    } finally {
+      await stage.clear();
+      if (heals) await world.heal();
+      await world.watch.settle();
+    }
+    world.watch.check();
+  });
+}
