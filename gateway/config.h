@@ -41,7 +41,7 @@ enum config_request {
 #define CONFIG_FIELD_MILLISECONDS unsigned
 #define CONFIG_FIELD_BYTES size_t
 #define CONFIG_FIELD_BOOLEAN bool
-#define CONFIG_FIELD_CHOICE unsigned /* the word's place in its row: enum config_auth, log_level, log_form */
+#define CONFIG_FIELD_CHOICE unsigned /* the word's place in its row: enum log_level and so on */
 #define CONFIG_FIELD_STRING const char * /* never NULL */
 #define CONFIG_FIELD_URL const char *
 #define CONFIG_FIELD_SECRET const char *
