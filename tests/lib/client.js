@@ -70,8 +70,13 @@ export class Client {
     this.socket.send(raw ? frame : JSON.stringify(frame));
   }
 
-  // The next frame, whatever it is.
+  // The next frame, whatever it is, parsed.
   async next(patience_ms = PATIENCE_MS) {
+    return (await this.next_frame(patience_ms)).json;
+  }
+
+  // The same with its text: {text, json, binary}.
+  async next_frame(patience_ms = PATIENCE_MS) {
     const deadline = Date.now() + patience_ms;
     while (this.frames.length === 0) {
       if (this.close_code !== undefined) {
@@ -85,7 +90,7 @@ export class Client {
         }),
       );
     }
-    return this.frames.shift().json;
+    return this.frames.shift();
   }
 
   // Takes frames until one `matches`, and returns that.

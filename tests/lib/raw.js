@@ -35,14 +35,14 @@ export class RawClient {
   #changed = () => {};
   head = null;
 
-  // Sends the request's head (`request`: all of it, in pieces); resolves when the answer's head is there.
-  static async open(node, path, { headers = {}, version = 13, request } = {}) {
-    const client = new RawClient();
-    client.socket = createConnection({ port: node.port, host: '127.0.0.1', noDelay: true });
-    client.ended = new Promise((resolve) => client.socket.once('close', resolve));
-    client.socket.on('error', () => {});
-    client.socket.on('data', (bytes) => client.#read(bytes));
-    client.socket.once('close', () => client.#changed());
+  // Sends the request's head (`request`: all of it, in pieces); resolves when the
+  // answer's head is there.
+  async open(node, path, { headers = {}, version = 13, request } = {}) {
+    this.socket = createConnection({ port: node.port, host: '127.0.0.1', noDelay: true });
+    this.ended = new Promise((resolve) => this.socket.once('close', resolve));
+    this.socket.on('error', () => {});
+    this.socket.on('data', (bytes) => this.#read(bytes));
+    this.socket.once('close', () => this.#changed());
     const lines = [
       `GET ${path} HTTP/1.1`,
       `Host: 127.0.0.1:${node.port}`,
@@ -53,11 +53,11 @@ export class RawClient {
       ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
     ];
     for (const piece of request ?? [`${lines.join('\r\n')}\r\n\r\n`]) {
-      client.write(piece);
+      this.write(piece);
       await pause(request ? PIECE_GAP_MS : 0);
     }
-    await client.#until(() => client.head !== null, 'the answer to the upgrade');
-    return client;
+    await this.#until(() => this.head !== null, 'the answer to the upgrade');
+    return this;
   }
 
   get status() {
@@ -94,8 +94,12 @@ export class RawClient {
     return frame.payload.length >= 2 ? frame.payload.readUInt16BE(0) : 1005;
   }
 
-  destroy() {
-    this.socket.destroy();
+  async close() {
+    this.socket?.destroy();
+  }
+
+  dump() {
+    return '';
   }
 
   async #until(condition, what, patience_ms = PATIENCE_MS) {

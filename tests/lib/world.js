@@ -124,9 +124,7 @@ export class Stage {
   }
 
   async raw(index, path, options) {
-    const client = await RawClient.open(this.#node(index), path, options);
-    this.#clients.push({ close: async () => client.destroy(), dump: () => '' });
-    return client;
+    return this.keep(new RawClient()).open(this.#node(index), path, options);
   }
 
   keep(client) {
