@@ -107,6 +107,9 @@ void metrics_worker_died(unsigned worker, bool restarted);
 /* Every worker has set METRIC_READY. A new connection can reach any of them. */
 bool metrics_all_ready(void);
 
+/* Every worker has set METRIC_LISTENING. */
+bool metrics_all_listening(void);
+
 /* All slots in the text format of Prometheus, version 0.0.4. Series that are 0 and
  * have labels from a set of errors or kinds are left out. */
 void metrics_write(struct text *out);
