@@ -96,6 +96,12 @@ void deliver_to(struct delivery *delivery, struct session *session)
   note_stored(session, delivery->event, delivery->reader);
 }
 
+void deliver_own(struct delivery *delivery, struct session *session)
+{
+  struct frame *frame = frame_of(delivery, session);
+  if (frame) session_send(session, frame_hold(frame));
+}
+
 static void send_written(struct session *session)
 {
   session_send(session, frame_new_websocket(WEBSOCKET_TEXT, text_slice(&written)));

@@ -31,6 +31,9 @@ bool deliver_wanted(const struct session *session, const struct envelope *event,
 /* Puts the event's frame into the session's outbox, where wanted and sayable. */
 void deliver_to(struct delivery *delivery, struct session *session);
 
+/* The sender's own direct message, to the connection that sent it. */
+void deliver_own(struct delivery *delivery, struct session *session);
+
 /* Several stored messages of one topic, oldest first, as few frames as the protocol's
  * batch allows. */
 void deliver_batch(struct session *session, const struct envelope *events, size_t count,

@@ -162,6 +162,9 @@ static bool carry_out(struct topic *topic, const struct envelope *event)
   case KIND_SESSION_REVOKED:
     close_named(topic, event);
     return true;
+  case KIND_PRESENCE_ONLINE:
+    if (topic->kind == OWNER_USER && slice_equal(event->from.id, topic->owner)) topic->shared = true;
+    return topic->kind == OWNER_USER && slice_equal(event->from.id, topic->owner);
   case KIND_ROOM_ENTERED:
   case KIND_ROOM_EXITED:
     follow_membership(topic, event, event->kind == KIND_ROOM_ENTERED);
@@ -208,6 +211,7 @@ void hub_bus_lost(struct node *node)
   HASH_ITER(hh, node->hub->topics, topic, next)
   {
     topic->confirmed = false;
+    topic->shared = true; /* another connection's coming may be missed */
     sync_lost(topic);
   }
 }

@@ -34,9 +34,11 @@ struct node {
   struct json_reader *json;
   struct address_counts addresses;
   struct bucket handshakes;
+  struct event *flush;         /* active once in a turn in which somebody got something */
   unsigned connections;        /* at the door and beyond */
-  uint64_t now_ms;             /* monotonic, as of this turn of the loop */
+  uint64_t now_ms;             /* monotonic, as of the last tick: 100 ms coarse */
   bool draining;               /* no new connections; readiness fails */
+  bool ending;                 /* everything is being given back */
 };
 
 /* Runs until SIGTERM has drained it. Called by the supervisor in the worker's own
@@ -58,6 +60,9 @@ struct node_timer {
 
 void node_timer_set(struct node *node, struct node_timer *timer, uint64_t delay_ms);
 void node_timer_stop(struct node *node, struct node_timer *timer);
+
+/* sessions_flush at the end of this turn of the loop. */
+void node_flush_soon(struct node *node);
 
 /* Milliseconds since the epoch, for timestamps. */
 uint64_t node_wall_ms(void);

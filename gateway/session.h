@@ -21,9 +21,10 @@
 #include "outbox.h"
 #include "protocol.h"
 
-struct task;
-struct shown;
 struct awaited_reply;
+struct door;
+struct shown;
+struct task;
 
 enum session_state { SESSION_JOINING, SESSION_JOINED, SESSION_OPEN, SESSION_CLOSING };
 
@@ -31,12 +32,14 @@ struct session {
   struct node_timer timer; /* JOINING: gives up; OPEN: pings; first, for its call */
   struct node *node;
   struct lws *wsi;         /* from the upgrade on */
+  struct door *door;       /* until then */
   const struct protocol *protocol;
   unsigned protocol_index;
   uint64_t handle;         /* names the session in asynchronous calls; 0 is nobody's */
   struct slice id;         /* "<node>-<base36>" */
   struct party user;
   struct slice device, room;
+  char *names;             /* where the user's uuid and name stand */
   struct subscription *subscriptions;
   struct subscription *inbox;
   struct outbox outbox;
@@ -45,20 +48,25 @@ struct session {
   struct awaited_reply *replies;       /* wait for an event to be shown first */
   struct shown *shown;     /* messages that the client may mark as read */
   struct text message;     /* the pieces of a fragmented message so far */
+  size_t message_bytes;    /* of all its pieces, those dropped included */
   struct bucket frames, bytes;
   uint64_t opened_ms, heard_ms; /* monotonic */
   uint32_t frames_in, frames_out;
   uint16_t in_flight;      /* commands begun and not answered */
   uint8_t state;           /* enum session_state */
   uint8_t reason;          /* enum err, of CLOSING */
+  uint64_t pinged_seq;     /* the payload of the ping that is out */
   uint8_t unanswered;      /* heartbeats */
+  bool joining, joined;    /* presence_join is under way; was done */
   bool dirty, blocked;     /* blocked: the socket takes no more */
   bool ping_out;           /* one ping at a time */
   bool proof_wanted, proof_wanted_later; /* something stored was written that a pong would prove */
-  bool too_large;          /* the rest of this message is dropped */
+  uint8_t message_error;   /* enum err: the rest of this message is dropped, then answered so */
+  bool message_binary;
   bool reading_paused;
   bool attends;            /* told to the lobby */
-  bool issuing;            /* the head of the tasks waits for an address */
+  bool resolving;          /* the head of the tasks waits for an address */
+  bool pumping;            /* dispatch.c: begins commands right now */
   char memory[];           /* id, user, device and room stand here */
 };
 
@@ -76,14 +84,21 @@ void sessions_each(struct node *node, void (*call)(struct session *session, void
 struct session *session_new(struct node *node, const struct protocol *protocol,
                             const struct claim *claim);
 
+/* Redis knows the user by these; copies them. JOINING becomes JOINED. */
+void session_joined(struct session *session, uint64_t num, struct slice uuid, struct slice name);
+
+/* The one room that a HEARS_ONE_ROOM connection hears: the claim's, else the lobby. */
+struct slice session_room(const struct session *session);
+
 /* What the codec is told. */
 struct session_view session_view(const struct session *session);
 
 /* The upgrade is done: `wsi` is the session's from now on. */
 void session_open(struct session *session, struct lws *wsi);
 
-/* Ends it with a close frame of the error's code, after what its outbox holds. Until
- * the connection is gone nothing more is read or queued. */
+/* Ends it with a close frame of the error's code, after what its outbox holds; one
+ * that still waits at the door is refused with the error's HTTP status. Until the
+ * connection is gone nothing more is read or queued. */
 void session_close(struct session *session, enum err reason);
 
 /* The connection is gone (or the door was left): gives everything back. */
@@ -98,16 +113,15 @@ void session_send(struct session *session, struct frame *frame);
 enum proof { PROOF_NOW, PROOF_LATER };
 void session_want_proof(struct session *session, enum proof when);
 
-/* The user's channel is confirmed: the session may join (admission.c). */
-void session_subscribed(struct session *session);
-
 /* The subscription has reached its cursor's seq, live: replies that waited for that are
  * sent, and the lobby is told of a newcomer. */
 void session_heard(struct session *session, struct subscription *subscription);
 
-/* Writes what the outbox holds, as far as the socket takes it. 0, or -1: close (from
- * libwebsockets' callbacks). */
-int session_flush(struct session *session);
+/* Flushed at the end of this turn of the loop. */
+void session_touch(struct session *session);
+
+/* The socket takes bytes again. 0, or -1: libwebsockets is to close. */
+int session_writable(struct session *session);
 
 /* Everyone who got something in this turn of the loop. */
 void sessions_flush(struct node *node);
@@ -119,5 +133,8 @@ int session_receive(struct session *session, struct slice piece, bool first, boo
 
 /* A pong (RFC 6455, 5.5.3). */
 void session_pong(struct session *session, struct slice payload);
+
+/* The socket is not read, or is again: too many commands are under way. */
+void session_pause_reading(struct session *session, bool paused);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 
+#include "admission.h"
 #include "base/memory.h"
 #include "conversation.h"
 #include "inbox.h"
@@ -114,7 +115,7 @@ static void locate(struct node *node, struct subscription *subscription)
   subscription->hint = 0;
   struct session *session = subscription->session;
   if (subscription->start == START_UNREAD) {
-    session_subscribed(session); /* presence_join brings the page: sync_first_page */
+    admission_subscribed(session); /* presence_join brings the page: sync_first_page */
     return;
   }
   const struct subscription *neighbour = live_neighbour(subscription);
@@ -202,8 +203,7 @@ static void take_page(struct subscription *subscription, const struct page *page
 }
 
 /* Those whose cursor lies below where the page begins would miss what is between. */
-static void take_by_all(struct node *node, struct topic *topic, const struct page *page,
-                        uint64_t after)
+static void take_by_all(struct topic *topic, const struct page *page, uint64_t after)
 {
   static struct arena arena;
   arena_reset(&arena);
@@ -229,13 +229,13 @@ static void on_page(void *arg, const struct page *page)
   if (!same) return;
   topic->page_in_flight = false;
   if (page->err == ERR_OK) {
-    take_by_all(node, topic, page, after);
+    take_by_all(topic, page, after);
     read_on(node, topic);
   } else if (page->err == ERR_UNAVAILABLE) {
     make_due(topic);
   } else { /* the room is gone: nothing to read */
     const struct page nothing = {.err = ERR_OK};
-    take_by_all(node, topic, &nothing, 0);
+    take_by_all(topic, &nothing, 0);
   }
 }
 
@@ -269,6 +269,7 @@ void sync_first_page(struct node *node, struct subscription *subscription, const
   subscription->state = SYNC_READING;
   subscription->located = true;
   take_page(subscription, page, events, count);
+  if (!subscription->topic->confirmed) subscription->state = SYNC_WAITING; /* lost meanwhile */
   read_on(node, subscription->topic);
 }
 

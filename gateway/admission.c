@@ -1,0 +1,205 @@
+/* See admission.h.
+ *
+ *   head ─► route ─► limits ─► identify ─► auth ─► subscribe user's channel
+ *        ─► confirmed ─► presence_join (claims the name, brings the first page) ─► verdict
+ */
+#include "admission.h"
+
+#include <stdlib.h>
+
+#include "attendance.h"
+#include "auth.h"
+#include "base/memory.h"
+#include "dispatch.h"
+#include "metrics.h"
+#include "presence.h"
+#include "session.h"
+#include "sync.h"
+
+enum { FIRST_PAGE_MESSAGES = 100, FIRST_PAGE_BYTES = 256 * 1024 };
+
+static bool origin_allowed(const struct config *config, struct slice origin)
+{
+  if (!config->origins.count || !origin.len) return true;
+  for (size_t i = 0; i < config->origins.count; i++)
+    if (slice_is(origin, config->origins.items[i])) return true;
+  return false;
+}
+
+/* The path chooses; on "/" a subprotocol may choose otherwise. */
+static enum err find_protocol(const struct config *config, const struct request *request,
+                              const struct protocol **protocol)
+{
+  *protocol = routes_find(&config->route_table, request->path);
+  if (!*protocol) return ERR_NOT_FOUND;
+  if (!request->subprotocols.len) return ERR_OK;
+  const struct protocol *offered = protocol_by_subprotocol(request->subprotocols);
+  if (!offered) return ERR_MALFORMED; /* RFC 6455, 4.2.2: we could choose none of them */
+  if (slice_is(request->path, "/")) *protocol = offered;
+  return *protocol == offered ? ERR_OK : ERR_MALFORMED;
+}
+
+static enum err check_limits(struct door *door, const struct request *request)
+{
+  struct node *node = door->node;
+  const struct config *config = node->config;
+  door->ip = ip_of_client(&door->ip, request->forwarded_for, &config->trusted_networks);
+  struct bucket_rate rate = {config->handshakes_per_second, config->handshakes_per_second};
+  if (bucket_take(&node->handshakes, rate, 1, node->now_ms) != BUCKET_OK) return ERR_OVERLOADED;
+  if (!address_counts_enter(&node->addresses, &door->ip, config->max_connections_per_address))
+    return ERR_RATE_LIMITED;
+  door->counted = true;
+  return ERR_OK;
+}
+
+static enum err prepare(struct door *door, const struct request_head *head, struct arena *arena,
+                        const struct protocol **protocol, struct claim *claim)
+{
+  struct node *node = door->node;
+  if (!slice_is(head->version, "13")) return ERR_BAD_VERSION;
+  enum err err = find_protocol(node->config, &head->request, protocol);
+  if (err != ERR_OK) return err;
+  if (node->draining) return ERR_GOING_AWAY;
+  if (!origin_allowed(node->config, head->request.origin)) return ERR_FORBIDDEN;
+  err = (*protocol)->identify(arena, &head->request, claim);
+  if (err != ERR_OK) return err;
+  if (!backend_ready(node->backend, NULL)) return ERR_UNAVAILABLE;
+  return check_limits(door, &head->request);
+}
+
+/* What travels with a question: the session may be gone when the answer comes. */
+struct join_request {
+  struct node *node;
+  uint64_t session;
+};
+
+static struct join_request *join_request(const struct session *session)
+{
+  struct join_request *request = memory_alloc(sizeof *request);
+  *request = (struct join_request){session->node, session->handle};
+  return request;
+}
+
+static struct session *asked_for(void *arg)
+{
+  struct join_request request = *(struct join_request *)arg;
+  free(arg);
+  return session_find(request.node, request.session);
+}
+
+static void on_known(void *arg, enum err err)
+{
+  struct session *session = asked_for(arg);
+  if (!session || session->state != SESSION_JOINING) return;
+  if (err != ERR_OK) {
+    door_refuse(session->door, err);
+    return;
+  }
+  session->inbox = hub_subscribe(session, OWNER_USER, session->user.id, START_UNREAD);
+  if (session->inbox->state == SYNC_LOCATING) admission_subscribed(session);
+}
+
+void admission_begin(struct door *door, const struct request_head *head)
+{
+  static struct arena arena;
+  const struct protocol *protocol = NULL;
+  struct claim claim = {0};
+  arena_reset(&arena);
+  enum err err = prepare(door, head, &arena, &protocol, &claim);
+  if (err != ERR_OK) {
+    door_refuse(door, err);
+    return;
+  }
+  door->session = session_new(door->node, protocol, &claim);
+  door->session->door = door;
+  auth_check(door->node, &claim, on_known, join_request(door->session));
+}
+
+/* ---- joining ----------------------------------------------------------------------- */
+
+static void fill_join(const struct session *session, struct presence_join *join)
+{
+  static const enum presence_exclusive exclusive[] = {
+      [EXCLUSIVE_NO] = PRESENCE_SHARED,
+      [EXCLUSIVE_REFUSE] = PRESENCE_REFUSE,
+      [EXCLUSIVE_REPLACE] = PRESENCE_REPLACE,
+  };
+  *join = (struct presence_join){
+      .user = session->user.id,
+      .session = session->id,
+      .protocol = slice_of(session->protocol->name),
+      .device = session->device,
+      .exclusive = exclusive[session->protocol->exclusive],
+      .acknowledges = session->protocol->acknowledges,
+      .now_ms = node_wall_ms(),
+  };
+}
+
+static void hear_rooms(struct session *session, const struct presence_joined *joined)
+{
+  unsigned hears = session->protocol->hears;
+  if (hears & HEARS_ONE_ROOM) hub_subscribe(session, OWNER_ROOM, session_room(session), START_NOW);
+  for (size_t i = 0; (hears & HEARS_MEMBERSHIPS) && i < joined->room_count; i++)
+    hub_subscribe(session, OWNER_ROOM, joined->rooms[i], START_CURSOR);
+}
+
+/* From now on the user's own messages are told to all of them (dispatch.c). */
+static void tell_other_connections(struct session *session)
+{
+  session->inbox->topic->shared = true;
+  struct envelope event = {.kind = KIND_PRESENCE_ONLINE,
+                           .ts_ms = node_wall_ms(),
+                           .from = session->user,
+                           .to = session->user,
+                           .session = session->id};
+  dispatch_publish(session->node, OWNER_USER, session->user.id, &event);
+}
+
+static void on_joined(void *arg, const struct presence_joined *joined)
+{
+  struct session *session = asked_for(arg);
+  if (!session) return; /* session_free has sent presence_leave behind the join */
+  session->joining = false;
+  if (session->state != SESSION_JOINING) return;
+  if (joined->err != ERR_OK) {
+    enum err taken = session->protocol->exclusive_error;
+    door_refuse(session->door, joined->err == ERR_CONFLICT && taken ? taken : joined->err);
+    return;
+  }
+  session_joined(session, joined->num, joined->uuid, joined->name);
+  sync_first_page(session->node, session->inbox, &joined->unread);
+  hear_rooms(session, joined);
+  if (joined->sessions > 1) tell_other_connections(session);
+  if (session->state == SESSION_JOINED) door_admit(session->door);
+}
+
+void admission_subscribed(struct session *session)
+{
+  struct presence_join join;
+  if (session->state != SESSION_JOINING || session->joining || !session->inbox) return;
+  session->joining = true;
+  fill_join(session, &join);
+  join.page_count = FIRST_PAGE_MESSAGES;
+  join.page_bytes = FIRST_PAGE_BYTES;
+  presence_join(session->node->backend, &join, on_joined, join_request(session));
+}
+
+static void on_rejoined(void *arg, const struct presence_joined *joined)
+{
+  struct session *session = asked_for(arg);
+  if (!session) return;
+  metric_add(METRIC_REJOINS, 1);
+  if (joined->err == ERR_CONFLICT) session_close(session, ERR_REPLACED);
+}
+
+void admission_rejoin(struct session *session)
+{
+  struct presence_join join;
+  if (!session->joined || session->state == SESSION_CLOSING) return;
+  fill_join(session, &join);
+  /* Who came later is newer: the one that was away does not replace it back. */
+  if (join.exclusive == PRESENCE_REPLACE) join.exclusive = PRESENCE_REFUSE;
+  presence_join(session->node->backend, &join, on_rejoined, join_request(session));
+  session->attends = false;
+  attendance_arrive(session);
+}

@@ -1,0 +1,230 @@
+/* See attendance.h.
+ *
+ *   session ends ─► presence_leave ─► grace ─► attendance_end ─► presence_leave, finished
+ *   node dies    ─► its session's slot in the node's hash stays ─► reaped ─► attendance_end
+ */
+#include "attendance.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "conversation.h"
+#include "deliver.h"
+#include "directory.h"
+#include "metrics.h"
+#include "presence.h"
+#include "session.h"
+#include "uuid.h"
+
+struct attendance {
+  struct departure *first;
+  size_t count;
+  struct text rest; /* scratch */
+};
+
+/* A session that has ended, and is shown in the lobby until its grace is over. */
+struct departure {
+  struct node_timer timer; /* first, for its call */
+  struct departure *next, *previous;
+  struct node *node;
+  struct party user;
+  struct slice session;
+  void *ticket; /* of one that was reaped */
+  char memory[];
+};
+
+static const struct slice lobby_id = {"lobby", 5};
+
+struct attendance *attendance_new(struct node *node)
+{
+  (void)node;
+  return memory_zalloc(sizeof(struct attendance));
+}
+
+void attendance_free(struct attendance *attendance)
+{
+  for (struct departure *each = attendance->first, *next; each; each = next) {
+    next = each->next;
+    free(each);
+  }
+  text_free(&attendance->rest);
+  free(attendance);
+}
+
+size_t attendance_departures(const struct attendance *attendance)
+{
+  return attendance->count;
+}
+
+static bool attends_lobby(const struct session *session)
+{
+  return session->protocol->attends && slice_equal(session_room(session), lobby_id);
+}
+
+/* The lobby exists from the start, as number 1 (protocols.md). */
+static struct party lobby_party(char uuid[UUID_TEXT_BYTES + 1])
+{
+  uuid_of("room", lobby_id, uuid);
+  return (struct party){PARTY_ROOM, 1, lobby_id, {uuid, UUID_TEXT_BYTES}, lobby_id};
+}
+
+static struct slice write_rest(struct node *node, enum envelope_kind kind, const struct party *user)
+{
+  char uuid[UUID_TEXT_BYTES + 1];
+  struct envelope event = {.kind = kind, .ts_ms = node_wall_ms(), .from = *user, .to = lobby_party(uuid)};
+  text_reset(&node->attendance->rest);
+  envelope_write_rest(&node->attendance->rest, &event);
+  return text_slice(&node->attendance->rest);
+}
+
+/* ---- coming ------------------------------------------------------------------------ */
+
+struct arrival {
+  struct node *node;
+  uint64_t session;
+};
+
+/* The user attends already by another connection: the newcomer alone is told. */
+static void tell_newcomer(struct session *session)
+{
+  char uuid[UUID_TEXT_BYTES + 1];
+  struct envelope event = {.kind = KIND_ROOM_ENTERED,
+                           .ts_ms = node_wall_ms(),
+                           .from = session->user,
+                           .to = lobby_party(uuid)};
+  struct delivery delivery = deliver_begin(session->node, &event, (struct slice){0});
+  deliver_to(&delivery, session);
+  deliver_end(&delivery);
+}
+
+static void on_arrived(void *arg, const struct stamp *stamp)
+{
+  struct arrival arrival = *(struct arrival *)arg;
+  free(arg);
+  struct session *session = session_find(arrival.node, arrival.session);
+  if (!session) return;
+  if (stamp->err != ERR_OK)
+    session->attends = false; /* again when the lobby is heard again */
+  else if (stamp->seq == 0)
+    tell_newcomer(session);
+}
+
+void attendance_arrive(struct session *session)
+{
+  struct node *node = session->node;
+  if (session->attends || !attends_lobby(session)) return;
+  session->attends = true;
+  struct arrival *arrival = memory_alloc(sizeof *arrival);
+  *arrival = (struct arrival){node, session->handle};
+  attendance_begin(node->backend, lobby_id, session->user.id, session->id,
+                   write_rest(node, KIND_ROOM_ENTERED, &session->user), on_arrived, arrival);
+}
+
+/* ---- going ------------------------------------------------------------------------- */
+
+static struct slice append_copy(char **next, struct slice bytes)
+{
+  struct slice copy = {*next, bytes.len};
+  if (bytes.len) memcpy(*next, bytes.data, bytes.len);
+  *next += bytes.len;
+  return copy;
+}
+
+static struct departure *departure_new(struct node *node, const struct party *user, struct slice session)
+{
+  struct departure *departure = memory_zalloc(sizeof *departure + user->id.len + user->uuid.len +
+                                              user->name.len + session.len);
+  char *next = departure->memory;
+  departure->node = node;
+  departure->user = *user;
+  departure->user.id = append_copy(&next, user->id);
+  departure->user.uuid = append_copy(&next, user->uuid);
+  departure->user.name = append_copy(&next, user->name);
+  departure->session = append_copy(&next, session);
+  departure->next = node->attendance->first;
+  if (departure->next) departure->next->previous = departure;
+  node->attendance->first = departure;
+  node->attendance->count++;
+  return departure;
+}
+
+static void departure_free(struct departure *departure)
+{
+  struct attendance *attendance = departure->node->attendance;
+  if (departure->previous)
+    departure->previous->next = departure->next;
+  else
+    attendance->first = departure->next;
+  if (departure->next) departure->next->previous = departure->previous;
+  attendance->count--;
+  free(departure);
+}
+
+static void end_attendance(struct node *node, struct departure *departure);
+
+static void on_retry(struct node *node, struct node_timer *timer)
+{
+  end_attendance(node, (struct departure *)timer);
+}
+
+static void on_gone(void *arg, const struct stamp *stamp)
+{
+  struct departure *departure = arg;
+  struct node *node = departure->node;
+  if (stamp->err == ERR_UNAVAILABLE && !node->ending) {
+    departure->timer.call = on_retry;
+    node_timer_set(node, &departure->timer, 1000);
+    return;
+  }
+  if (departure->ticket)
+    presence_reaped_finished(node->backend, departure->ticket);
+  else
+    presence_leave(node->backend, departure->user.id, departure->session, true, NULL, NULL);
+  departure_free(departure);
+}
+
+static void end_attendance(struct node *node, struct departure *departure)
+{
+  attendance_end(node->backend, lobby_id, departure->user.id, departure->session,
+                 write_rest(node, KIND_ROOM_EXITED, &departure->user), on_gone, departure);
+}
+
+void attendance_depart(struct session *session)
+{
+  struct node *node = session->node;
+  presence_leave(node->backend, session->user.id, session->id, !session->attends, NULL, NULL);
+  if (!session->attends) return;
+  struct departure *departure = departure_new(node, &session->user, session->id);
+  departure->timer.call = on_retry;
+  node_timer_set(node, &departure->timer, node->config->presence_grace_ms);
+}
+
+/* ---- after a dead node ------------------------------------------------------------- */
+
+static void on_user(void *arg, enum err err, const struct entry *entry)
+{
+  struct departure *departure = arg;
+  struct departure *known = departure;
+  if (err == ERR_OK) {
+    struct party user = {PARTY_USER, entry->num, entry->id, entry->uuid, entry->name};
+    known = departure_new(departure->node, &user, departure->session);
+    known->ticket = departure->ticket;
+    departure_free(departure);
+  }
+  end_attendance(known->node, known);
+}
+
+void attendance_reaped(struct node *node, struct slice user, struct slice session,
+                       struct slice protocol, void *ticket)
+{
+  const struct protocol *spoken = protocol_by_name(protocol);
+  metric_add(METRIC_REAPED, 1);
+  if (spoken && !spoken->attends) {
+    presence_reaped_finished(node->backend, ticket);
+    return;
+  }
+  struct party party = {.kind = PARTY_USER, .id = user, .name = user};
+  struct departure *departure = departure_new(node, &party, session);
+  departure->ticket = ticket;
+  directory_resolve(node->backend, OWNER_USER, departure->user.id, false, on_user, departure);
+}

@@ -1,0 +1,29 @@
+/* Attendance and departure: the lobby is told when a user's first connection begins
+ * to hear it and when the last one has ended, the latter after a grace period in
+ * which the user may come back by another connection (protocols.md, "membership and
+ * attendance"). Every session that ends, ends its presence here. */
+#ifndef PARLEY_GATEWAY_ATTENDANCE_H
+#define PARLEY_GATEWAY_ATTENDANCE_H
+
+#include "node.h"
+
+struct session;
+
+struct attendance *attendance_new(struct node *node);
+void attendance_free(struct attendance *attendance);
+
+/* The session hears the lobby live. Nothing where its protocol does not attend. */
+void attendance_arrive(struct session *session);
+
+/* The session is about to be given back: its presence ends now, its attendance after
+ * the grace period. */
+void attendance_depart(struct session *session);
+
+/* A session of a dead node (presence_events.reaped). */
+void attendance_reaped(struct node *node, struct slice user, struct slice session,
+                       struct slice protocol, void *ticket);
+
+/* How many departures wait for their grace period or for Redis. */
+size_t attendance_departures(const struct attendance *attendance);
+
+#endif

@@ -1,0 +1,202 @@
+/* See door.h. */
+#include "door.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "admission.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "loop.h"
+#include "metrics.h"
+#include "request_head.h"
+#include "session.h"
+
+enum { PATIENCE_MS = 10000 }; /* for a head to arrive, and for Redis to answer */
+
+static void on_impatient(struct node *node, struct node_timer *timer)
+{
+  struct door *door = (struct door *)timer;
+  (void)node;
+  if (door->state == DOOR_ASKING)
+    door_refuse(door, ERR_UNAVAILABLE);
+  else if (door->state == DOOR_NEW)
+    lws_set_timeout(door->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+}
+
+static void read_peer(struct door *door)
+{
+  struct sockaddr_storage address = {0};
+  socklen_t len = sizeof address;
+  if (getpeername(lws_get_socket_fd(door->wsi), (struct sockaddr *)&address, &len) == 0)
+    ip_from_socket((struct sockaddr *)&address, &door->ip);
+}
+
+int door_begin(struct node *node, struct lws *wsi)
+{
+  if (node->connections >= node->config->max_connections) {
+    metric_add_at(METRIC_UPGRADES_REFUSED, ERR_OVERLOADED, 1);
+    return -1;
+  }
+  struct door *door = memory_zalloc(sizeof *door);
+  door->node = node;
+  door->wsi = wsi;
+  door->patience.call = on_impatient;
+  read_peer(door);
+  lws_set_opaque_user_data(wsi, door);
+  node_timer_set(node, &door->patience, PATIENCE_MS);
+  node->connections++;
+  metric_add(METRIC_CONNECTIONS, 1);
+  return 0;
+}
+
+static void uncount(struct door *door)
+{
+  if (door->counted) address_counts_leave(&door->node->addresses, &door->ip);
+  door->counted = false;
+}
+
+void door_end(struct lws *wsi)
+{
+  struct door *door = door_of(wsi);
+  if (!door) return;
+  lws_set_opaque_user_data(wsi, NULL);
+  node_timer_stop(door->node, &door->patience);
+  uncount(door);
+  if (door->session) session_free(door->session);
+  door->node->connections--;
+  metric_subtract(METRIC_CONNECTIONS, 1);
+  free(door);
+}
+
+/* ---- the head ---------------------------------------------------------------------- */
+
+/* More of the head is to come: not readable before there is more than now. */
+static void wait_for_more(struct door *door, size_t have)
+{
+  int mark = (int)have + 1;
+  setsockopt(lws_get_socket_fd(door->wsi), SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof mark);
+  door->waits_for_more = true;
+}
+
+static void wait_no_more(struct door *door)
+{
+  int mark = 1;
+  if (door->waits_for_more)
+    setsockopt(lws_get_socket_fd(door->wsi), SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof mark);
+  door->waits_for_more = false;
+}
+
+/* Answers in libwebsockets' place what it would drop without a word, and ends. */
+static void answer_and_drop(struct door *door, enum err err)
+{
+  char response[256];
+  int len = snprintf(response, sizeof response,
+                     "HTTP/1.1 %d %.*s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+                     err_http_status(err), SLICE_ARG(err_code(err)));
+  metric_add_at(METRIC_HTTP_REQUESTS, err, 1);
+  /* The peer may be gone; it is dropped in either case. */
+  (void)!send(lws_get_socket_fd(door->wsi), response, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
+  loop_hold(door->wsi, true);
+  lws_set_timeout(door->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+}
+
+/* libwebsockets reads it from here on, until the response is written. */
+static bool let_through(struct door *door, enum door_state state)
+{
+  wait_no_more(door);
+  door->state = (uint8_t)state;
+  loop_set_gated(door->wsi, false);
+  return true;
+}
+
+static bool plain_request(struct door *door, const struct request_head *head)
+{
+  if (head->has_body && !head->has_length) {
+    answer_and_drop(door, ERR_LENGTH_REQUIRED);
+    return false;
+  }
+  node_timer_stop(door->node, &door->patience);
+  return let_through(door, DOOR_HTTP);
+}
+
+bool door_readable(struct lws *wsi)
+{
+  static char bytes[REQUEST_HEAD_MAX_BYTES];
+  struct door *door = door_of(wsi);
+  struct request_head head;
+  if (!door) return true;
+  if (door->state == DOOR_ADMITTED || door->state == DOOR_REFUSED)
+    return let_through(door, (enum door_state)door->state);
+  ssize_t len = recv(lws_get_socket_fd(wsi), bytes, sizeof bytes, MSG_PEEK);
+  if (len <= 0) return true; /* the end, or an error: libwebsockets finds out */
+  switch (request_head_read((struct slice){bytes, (size_t)len}, &head)) {
+  case HEAD_PARTIAL:
+    if ((size_t)len < sizeof bytes)
+      wait_for_more(door, (size_t)len);
+    else
+      answer_and_drop(door, ERR_HEADERS_TOO_LARGE);
+    return false;
+  case HEAD_BROKEN:
+    answer_and_drop(door, ERR_MALFORMED);
+    return false;
+  case HEAD_WHOLE: break;
+  }
+  if (!head.upgrade) return plain_request(door, &head);
+  door->state = DOOR_ASKING;
+  loop_hold(wsi, true);
+  node_timer_set(door->node, &door->patience, PATIENCE_MS);
+  admission_begin(door, &head);
+  return false;
+}
+
+/* ---- the verdict ------------------------------------------------------------------- */
+
+static void go_on(struct door *door, enum door_state state)
+{
+  door->state = (uint8_t)state;
+  node_timer_stop(door->node, &door->patience);
+  loop_hold(door->wsi, false);
+}
+
+void door_admit(struct door *door)
+{
+  go_on(door, DOOR_ADMITTED);
+}
+
+static void give_back_session(struct door *door)
+{
+  if (door->session) session_free(door->session);
+  door->session = NULL;
+}
+
+void door_refuse(struct door *door, enum err reason)
+{
+  if (door->state == DOOR_OPEN || door->state == DOOR_REFUSED) return;
+  metric_add_at(METRIC_UPGRADES_REFUSED, reason, 1);
+  log_event(LOG_INFO, "upgrade_refused", LOG_T("reason", err_code(reason)),
+            LOG_N("status", err_http_status(reason)));
+  door->refusal = (uint8_t)reason;
+  uncount(door);
+  go_on(door, DOOR_REFUSED);
+}
+
+enum err door_verdict(struct lws *wsi)
+{
+  struct door *door = door_of(wsi);
+  if (!door) return ERR_INTERNAL;
+  if (door->state == DOOR_ADMITTED) return ERR_OK;
+  give_back_session(door);
+  /* An upgrade that came behind another request in one packet was never asked about. */
+  return door->state == DOOR_REFUSED ? (enum err)door->refusal : ERR_UNAVAILABLE;
+}
+
+void door_request_done(struct lws *wsi)
+{
+  struct door *door = door_of(wsi);
+  if (!door) return;
+  door->state = DOOR_NEW;
+  node_timer_set(door->node, &door->patience, PATIENCE_MS);
+  loop_set_gated(wsi, true);
+}

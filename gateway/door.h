@@ -1,0 +1,64 @@
+/* The door: where a connection waits until it is known whether it may come in.
+ *
+ * An upgrade's HTTP status depends on Redis (is the name taken? is Redis there at
+ * all?), and libwebsockets cannot wait inside a handshake. So the door looks at the
+ * request's head while it still lies in the socket (MSG_PEEK), holds the connection
+ * back until the verdict is there, and then lets libwebsockets read, which only
+ * carries the verdict out.
+ *
+ *   NEW ──head──► ASKING ──admission──► ADMITTED ──101──► OPEN
+ *    │               └────────────────► REFUSED ──status──► NEW (kept alive) or gone
+ *    └── no upgrade ─► HTTP ──response──► NEW
+ */
+#ifndef PARLEY_GATEWAY_DOOR_H
+#define PARLEY_GATEWAY_DOOR_H
+
+#include <libwebsockets.h>
+
+#include "base/error.h"
+#include "ip.h"
+#include "node.h"
+#include "protocol.h"
+
+struct session;
+
+enum door_state { DOOR_NEW, DOOR_ASKING, DOOR_ADMITTED, DOOR_REFUSED, DOOR_HTTP, DOOR_OPEN };
+
+/* One TCP connection for as long as it lives; libwebsockets' opaque data. */
+struct door {
+  struct node_timer patience; /* first, for its call */
+  struct node *node;
+  struct lws *wsi;
+  struct session *session;    /* from admission on */
+  struct ip ip;               /* the client's, as it is counted */
+  uint8_t state;              /* enum door_state */
+  uint8_t refusal;            /* enum err, of REFUSED */
+  bool counted;               /* at its address */
+  bool waits_for_more;        /* the socket's low-water mark is raised */
+};
+
+/* libwebsockets has accepted. 0, or -1: over the limit, drop it. */
+int door_begin(struct node *node, struct lws *wsi);
+
+/* The connection is gone. */
+void door_end(struct lws *wsi);
+
+/* loop.h's gate. */
+bool door_readable(struct lws *wsi);
+
+/* The verdicts; the session of a refused one is given back. */
+void door_admit(struct door *door);
+void door_refuse(struct door *door, enum err reason);
+
+/* libwebsockets asks whether to upgrade: ERR_OK, or the reason not to. */
+enum err door_verdict(struct lws *wsi);
+
+/* The response to a plain request is written: the next one comes through the door. */
+void door_request_done(struct lws *wsi);
+
+static inline struct door *door_of(struct lws *wsi)
+{
+  return lws_get_opaque_user_data(wsi);
+}
+
+#endif

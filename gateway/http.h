@@ -1,0 +1,18 @@
+/* Plain HTTP on the node's port: the console, health, readiness, metrics. A request is
+ * routed by a table; a response is one body. */
+#ifndef PARLEY_GATEWAY_HTTP_H
+#define PARLEY_GATEWAY_HTTP_H
+
+#include <libwebsockets.h>
+
+#include "base/error.h"
+#include "node.h"
+
+/* LWS_CALLBACK_HTTP: answers the request. 0, or -1: libwebsockets is to close. */
+int http_handle(struct node *node, struct lws *wsi);
+
+/* Writes an error as a response, {"error":code,"message":text}, without ending the
+ * transaction. 0, or -1. */
+int http_write_error(struct lws *wsi, enum err err);
+
+#endif

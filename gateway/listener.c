@@ -1,0 +1,186 @@
+/* See listener.h. One table row per callback of libwebsockets that matters here; what
+ * each one does stands in door.c, http.c and session.c. */
+#include "listener.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "door.h"
+#include "http.h"
+#include "loop.h"
+#include "protocol.h"
+#include "session.h"
+
+enum {
+  /* Idle memory against pieces: a message up to this long arrives in one. */
+  RECEIVE_BYTES = 512,
+  SERVICE_BYTES = 64 * 1024,
+  HEAD_BYTES = 8192,
+  HANDSHAKE_SECONDS = 10,
+  KEEPALIVE_SECONDS = 60,
+  SUBPROTOCOL_BYTES = 64,
+};
+
+static struct node *node_of(struct lws *wsi)
+{
+  return lws_context_user(lws_get_context(wsi));
+}
+
+static int on_new(struct lws *wsi, void *in, size_t len)
+{
+  (void)in;
+  (void)len;
+  return door_begin(node_of(wsi), wsi);
+}
+
+static int on_gone(struct lws *wsi, void *in, size_t len)
+{
+  (void)in;
+  (void)len;
+  door_end(wsi);
+  return 0;
+}
+
+/* 0: upgrade. 1: the response has been written. */
+static int on_confirm_upgrade(struct lws *wsi, void *in, size_t len)
+{
+  (void)in;
+  (void)len;
+  enum err err = door_verdict(wsi);
+  if (err == ERR_OK) return 0;
+  if (http_write_error(wsi, err)) return -1;
+  door_request_done(wsi);
+  return 1;
+}
+
+static int on_established(struct lws *wsi, void *in, size_t len)
+{
+  struct door *door = door_of(wsi);
+  (void)in;
+  (void)len;
+  if (!door || !door->session) return -1;
+  door->state = DOOR_OPEN;
+  session_open(door->session, wsi);
+  return 0;
+}
+
+static struct session *session_of(struct lws *wsi)
+{
+  struct door *door = door_of(wsi);
+  return door && door->state == DOOR_OPEN ? door->session : NULL;
+}
+
+static int on_receive(struct lws *wsi, void *in, size_t len)
+{
+  struct session *session = session_of(wsi);
+  if (!session) return -1;
+  return session_receive(session, (struct slice){in, len}, lws_is_first_fragment(wsi),
+                         lws_is_final_fragment(wsi), lws_frame_is_binary(wsi),
+                         lws_remaining_packet_payload(wsi));
+}
+
+static int on_pong(struct lws *wsi, void *in, size_t len)
+{
+  struct session *session = session_of(wsi);
+  if (session) session_pong(session, (struct slice){in, len});
+  return 0;
+}
+
+static int on_writable(struct lws *wsi, void *in, size_t len)
+{
+  struct session *session = session_of(wsi);
+  (void)in;
+  (void)len;
+  return session ? session_writable(session) : 0;
+}
+
+static int on_http(struct lws *wsi, void *in, size_t len)
+{
+  (void)in;
+  (void)len;
+  return http_handle(node_of(wsi), wsi);
+}
+
+static const struct {
+  enum lws_callback_reasons reason;
+  int (*call)(struct lws *wsi, void *in, size_t len);
+} callbacks[] = {
+    {LWS_CALLBACK_RECEIVE, on_receive},
+    {LWS_CALLBACK_SERVER_WRITEABLE, on_writable},
+    {LWS_CALLBACK_RECEIVE_PONG, on_pong},
+    {LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED, on_new},
+    {LWS_CALLBACK_HTTP_CONFIRM_UPGRADE, on_confirm_upgrade},
+    {LWS_CALLBACK_ESTABLISHED, on_established},
+    {LWS_CALLBACK_WSI_DESTROY, on_gone},
+    {LWS_CALLBACK_HTTP, on_http},
+};
+
+static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+{
+  for (size_t i = 0; i < sizeof callbacks / sizeof callbacks[0]; i++)
+    if (callbacks[i].reason == reason) return callbacks[i].call(wsi, in, len);
+  return lws_callback_http_dummy(wsi, reason, user, in, len);
+}
+
+/* The first entry serves HTTP and upgrades without a subprotocol; the others are the
+ * names that an upgrade may ask for, so that they are echoed. */
+static const struct lws_protocols *make_protocols(void)
+{
+  static struct lws_protocols table[PROTOCOL_COUNT + 2];
+  static char names[PROTOCOL_COUNT][SUBPROTOCOL_BYTES];
+  for (size_t i = 0; i <= PROTOCOL_COUNT; i++)
+    table[i] = (struct lws_protocols){
+        .name = "parley",
+        .callback = on_event,
+        .rx_buffer_size = RECEIVE_BYTES,
+        .tx_packet_size = SERVICE_BYTES,
+    };
+  for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
+    snprintf(names[i], sizeof names[i], "parley.%s.v1", protocols[i]->name);
+    table[i + 1].name = names[i];
+  }
+  return table;
+}
+
+static void on_log(int level, const char *line)
+{
+  struct slice text = slice_of(line);
+  while (text.len && (text.data[text.len - 1] == '\n' || text.data[text.len - 1] == '\r')) text.len--;
+  log_event(level & LLL_ERR ? LOG_WARNING : LOG_DEBUG, "libwebsockets", LOG_T("line", text));
+}
+
+bool listener_start(struct node *node)
+{
+  static const struct loop_gate gate = {door_readable};
+  /* Its keepalive keeps a sorted list, which makes accepting linear; pings are proof.c's. */
+  static const lws_retry_bo_t no_keepalive = {.secs_since_valid_ping = 0, .secs_since_valid_hangup = 0};
+  const struct config *config = node->config;
+  bool any = strcmp(config->listen, "*") == 0;
+  struct lws_context_creation_info info = {
+      .port = (int)config->port,
+      .iface = any ? NULL : config->listen,
+      .protocols = make_protocols(),
+      .options = LWS_SERVER_OPTION_VALIDATE_UTF8 | LWS_SERVER_OPTION_ALLOW_LISTEN_SHARE |
+                 LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME,
+      .pt_serv_buf_size = SERVICE_BYTES,
+      .max_http_header_data = HEAD_BYTES,
+      .timeout_secs = HANDSHAKE_SECONDS,
+      .keepalive_timeout = KEEPALIVE_SECONDS,
+      .retry_and_idle_policy = &no_keepalive,
+      .server_string = "parley",
+      .gid = (gid_t)-1,
+      .uid = (uid_t)-1,
+      .user = node,
+  };
+  lws_set_log_level(LLL_ERR | LLL_WARN, on_log);
+  loop_use(&info, node->base, &gate);
+  node->context = lws_create_context(&info);
+  return node->context != NULL;
+}
+
+void listener_stop(struct node *node)
+{
+  if (node->context) lws_context_destroy(node->context);
+  node->context = NULL;
+}

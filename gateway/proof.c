@@ -1,0 +1,146 @@
+/* See proof.h.
+ *
+ *   stored messages, ping(seq) ──► client ──► pong(seq): it has all that went before
+ *        inbox:  inbox_confirm      entries leave the list, senders are told `delivered`
+ *        room:   room_cursor_set    the member's cursor moves
+ */
+#include "proof.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "conversation.h"
+#include "dispatch.h"
+#include "inbox.h"
+#include "metrics.h"
+
+enum {
+  PROOF_LATER_MS = 1000,
+  HEARTBEATS_UNANSWERED = 2,
+  PAYLOAD_BYTES = 24,
+};
+
+static void on_timer(struct node *node, struct node_timer *timer);
+
+static size_t write_payload(const struct session *session, char payload[PAYLOAD_BYTES])
+{
+  uint64_t seq = session->inbox ? session->inbox->cursor : 0;
+  return (size_t)snprintf(payload, PAYLOAD_BYTES, "%llu", (unsigned long long)seq);
+}
+
+static void ping(struct session *session)
+{
+  char payload[PAYLOAD_BYTES];
+  size_t len = write_payload(session, payload);
+  session->ping_out = true;
+  session->proof_wanted = false;
+  session->pinged_seq = session->inbox ? session->inbox->cursor : 0;
+  for (struct subscription *each = session->subscriptions; each; each = each->next_of_session) {
+    each->pinged = each->cursor;
+    each->pinged_id = each->cursor_id;
+  }
+  session_send(session, frame_new_websocket(WEBSOCKET_PING, (struct slice){payload, len}));
+}
+
+static void schedule(struct session *session, uint64_t delay_ms)
+{
+  session->timer.call = on_timer;
+  node_timer_set(session->node, &session->timer, delay_ms);
+}
+
+static uint64_t heartbeat_ms(const struct session *session)
+{
+  return (uint64_t)session->node->config->ping_seconds * 1000;
+}
+
+void proof_begin(struct session *session)
+{
+  schedule(session, session->proof_wanted_later ? PROOF_LATER_MS : heartbeat_ms(session));
+}
+
+void proof_ping(struct session *session)
+{
+  if (session->proof_wanted && !session->ping_out) ping(session);
+}
+
+void session_want_proof(struct session *session, enum proof when)
+{
+  if (when == PROOF_NOW) {
+    session->proof_wanted = true;
+    return;
+  }
+  if (session->proof_wanted_later) return;
+  session->proof_wanted_later = true;
+  if (session->state == SESSION_OPEN) schedule(session, PROOF_LATER_MS);
+}
+
+/* A silent connection is pinged; one that answers nothing for two heartbeats is gone. */
+static void heartbeat(struct session *session)
+{
+  uint64_t silent_ms = session->node->now_ms - session->heard_ms;
+  if (silent_ms < heartbeat_ms(session)) {
+    session->unanswered = 0;
+    schedule(session, heartbeat_ms(session) - silent_ms);
+    return;
+  }
+  if (session->unanswered >= HEARTBEATS_UNANSWERED) {
+    metric_add_at(METRIC_PING_TIMEOUTS, session->protocol_index, 1);
+    session_close(session, ERR_NO_PONG);
+    return;
+  }
+  session->unanswered++;
+  if (!session->ping_out) ping(session);
+  schedule(session, heartbeat_ms(session));
+}
+
+static void on_timer(struct node *node, struct node_timer *timer)
+{
+  struct session *session = (struct session *)timer;
+  (void)node;
+  if (session->state != SESSION_OPEN) return;
+  if (session->proof_wanted_later) {
+    session->proof_wanted_later = false;
+    session->proof_wanted = true;
+    session_touch(session);
+  }
+  heartbeat(session);
+}
+
+/* ---- the answer -------------------------------------------------------------------- */
+
+/* The senders of what has provably arrived are told, where they can be. */
+static void on_confirmed(void *arg, const struct page *page)
+{
+  struct node *node = arg;
+  if (page->err == ERR_OK) dispatch_tell_senders(node, page, KIND_MESSAGE_DELIVERED);
+}
+
+static void prove(struct subscription *subscription)
+{
+  struct session *session = subscription->session;
+  struct topic *topic = subscription->topic;
+  if (subscription->pinged <= subscription->proven) return;
+  subscription->proven = subscription->pinged;
+  if (topic->kind == OWNER_USER && subscription->pinged_id)
+    inbox_confirm(session->node->backend, topic->owner, subscription->pinged_id, on_confirmed,
+                  session->node);
+  else if (topic->kind == OWNER_ROOM && subscription->member)
+    room_cursor_set(session->node->backend, topic->owner, session->user.id, subscription->proven);
+}
+
+void session_pong(struct session *session, struct slice payload)
+{
+  char expected[PAYLOAD_BYTES];
+  if (session->state != SESSION_OPEN) return;
+  session->heard_ms = session->node->now_ms;
+  session->unanswered = 0;
+  int len = snprintf(expected, sizeof expected, "%llu", (unsigned long long)session->pinged_seq);
+  /* A pong that nobody asked for (RFC 6455, 5.5.3) proves nothing. */
+  if (!session->ping_out || !slice_equal(payload, (struct slice){expected, (size_t)len})) return;
+  session->ping_out = false;
+  metric_add(METRIC_PROOFS, 1);
+  for (struct subscription *each = session->subscriptions; each; each = each->next_of_session)
+    prove(each);
+  if (session->proof_wanted) session_touch(session);
+}

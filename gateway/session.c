@@ -1,0 +1,420 @@
+/* See session.h.
+ *
+ *   bytes ──► message ──► decode ──► dispatch            (session_receive)
+ *   frames ──► outbox ──► one write per turn ──► socket  (session_send, sessions_flush)
+ *   pings and pongs: proof.c
+ */
+#include "session.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "attendance.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "dispatch.h"
+#include "door.h"
+#include "metrics.h"
+#include "proof.h"
+#include "shown.h"
+#include "sync.h"
+
+enum {
+  WRITE_BYTES = 64 * 1024, /* several frames in one write */
+  CLOSE_SECONDS = 5,       /* so long a peer may take to read its close frame */
+  NUMBER_TEXT_BYTES = 16,
+};
+
+struct place {
+  struct session *session;
+  uint32_t generation;
+  uint32_t next_free;
+};
+
+struct sessions {
+  struct place *places; /* a handle is generation << 32 | index + 1 */
+  uint32_t place_count, first_free;
+  size_t count;
+  uint64_t next_id;
+  struct session *first_dirty;
+};
+
+enum { NO_PLACE = UINT32_MAX };
+
+struct sessions *sessions_new(struct node *node)
+{
+  (void)node;
+  struct sessions *sessions = memory_zalloc(sizeof *sessions);
+  sessions->first_free = NO_PLACE;
+  sessions->next_id = node_wall_ms() * 1000; /* never one of an earlier run of this node */
+  return sessions;
+}
+
+void sessions_free(struct sessions *sessions)
+{
+  free(sessions->places);
+  free(sessions);
+}
+
+size_t sessions_count(const struct sessions *sessions)
+{
+  return sessions->count;
+}
+
+static uint64_t place_take(struct sessions *sessions, struct session *session)
+{
+  if (sessions->first_free == NO_PLACE) {
+    uint32_t old = sessions->place_count;
+    sessions->place_count = old ? old * 2 : 64;
+    sessions->places =
+        memory_resize(sessions->places, sessions->place_count * sizeof *sessions->places);
+    for (uint32_t i = sessions->place_count; i > old; i--) {
+      sessions->places[i - 1] = (struct place){.generation = 1, .next_free = sessions->first_free};
+      sessions->first_free = i - 1;
+    }
+  }
+  uint32_t index = sessions->first_free;
+  struct place *place = &sessions->places[index];
+  sessions->first_free = place->next_free;
+  place->session = session;
+  sessions->count++;
+  return (uint64_t)place->generation << 32 | (index + 1);
+}
+
+static void place_give_back(struct sessions *sessions, uint64_t handle)
+{
+  uint32_t index = (uint32_t)handle - 1;
+  struct place *place = &sessions->places[index];
+  place->session = NULL;
+  place->generation++;
+  place->next_free = sessions->first_free;
+  sessions->first_free = index;
+  sessions->count--;
+}
+
+struct session *session_find(struct node *node, uint64_t handle)
+{
+  uint32_t index = (uint32_t)handle - 1;
+  if (!handle || index >= node->sessions->place_count) return NULL;
+  const struct place *place = &node->sessions->places[index];
+  return place->generation == handle >> 32 ? place->session : NULL;
+}
+
+void sessions_each(struct node *node, void (*call)(struct session *session, void *arg), void *arg)
+{
+  for (uint32_t i = 0; i < node->sessions->place_count; i++)
+    if (node->sessions->places[i].session) call(node->sessions->places[i].session, arg);
+}
+
+/* ---- beginning and end ------------------------------------------------------------- */
+
+static struct slice append_copy(char **next, struct slice bytes)
+{
+  struct slice copy = {*next, bytes.len};
+  if (bytes.len) memcpy(*next, bytes.data, bytes.len);
+  *next += bytes.len;
+  return copy;
+}
+
+static struct slice append_id(char **next, struct node *node)
+{
+  static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+  char text[NUMBER_TEXT_BYTES];
+  size_t at = sizeof text;
+  for (uint64_t number = node->sessions->next_id++; number; number /= 36)
+    text[--at] = digits[number % 36];
+  text[--at] = '-';
+  struct slice id = append_copy(next, slice_of(node->id));
+  id.len += append_copy(next, (struct slice){text + at, sizeof text - at}).len;
+  return id;
+}
+
+struct session *session_new(struct node *node, const struct protocol *protocol,
+                            const struct claim *claim)
+{
+  size_t bytes = strlen(node->id) + NUMBER_TEXT_BYTES + claim->user.len + claim->device.len +
+                 claim->room.len;
+  struct session *session = memory_zalloc(sizeof *session + bytes);
+  char *next = session->memory;
+  session->node = node;
+  session->protocol = protocol;
+  session->protocol_index = metric_protocol_index(protocol);
+  session->id = append_id(&next, node);
+  session->user.kind = PARTY_USER;
+  session->user.id = session->user.name = append_copy(&next, claim->user);
+  session->device = append_copy(&next, claim->device);
+  session->room = append_copy(&next, claim->room);
+  session->opened_ms = session->heard_ms = node->now_ms;
+  session->handle = place_take(node->sessions, session);
+  return session;
+}
+
+void session_joined(struct session *session, uint64_t num, struct slice uuid, struct slice name)
+{
+  session->state = SESSION_JOINED;
+  session->joined = true;
+  session->user.num = num;
+  session->names = memory_alloc(uuid.len + name.len + 1);
+  char *next = session->names;
+  session->user.uuid = append_copy(&next, uuid);
+  if (!slice_equal(name, session->user.id)) session->user.name = append_copy(&next, name);
+}
+
+struct slice session_room(const struct session *session)
+{
+  return session->room.len ? session->room : SLICE("lobby");
+}
+
+struct session_view session_view(const struct session *session)
+{
+  return (struct session_view){session->user, session->room, node_wall_ms()};
+}
+
+void session_open(struct session *session, struct lws *wsi)
+{
+  session->wsi = wsi;
+  session->door = NULL;
+  session->state = SESSION_OPEN;
+  metric_add_at(METRIC_SESSIONS, session->protocol_index, 1);
+  metric_add_at(METRIC_SESSIONS_OPENED, session->protocol_index, 1);
+  log_event(LOG_INFO, "session_open", LOG_T("session", session->id),
+            LOG_S("protocol", session->protocol->name), LOG_T("user", session->user.id));
+  proof_begin(session);
+  session_touch(session);
+}
+
+static void log_close(const struct session *session)
+{
+  log_event(LOG_INFO, "session_close", LOG_T("session", session->id),
+            LOG_S("protocol", session->protocol->name), LOG_T("user", session->user.id),
+            LOG_T("reason", err_code((enum err)session->reason)),
+            LOG_N("seconds", (session->node->now_ms - session->opened_ms) / 1000),
+            LOG_N("frames_in", session->frames_in), LOG_N("frames_out", session->frames_out));
+}
+
+void session_close(struct session *session, enum err reason)
+{
+  if (session->state == SESSION_CLOSING) return;
+  bool open = session->state == SESSION_OPEN;
+  session->reason = (uint8_t)reason;
+  session->state = SESSION_CLOSING;
+  if (!open) {
+    door_refuse(session->door, reason);
+    return;
+  }
+  /* One that is closed for reading too slowly would not read what waits for it either. */
+  if (reason == ERR_TOO_SLOW) outbox_clear(&session->outbox);
+  lws_set_timeout(session->wsi, PENDING_TIMEOUT_USER_REASON_BASE, CLOSE_SECONDS);
+  lws_callback_on_writable(session->wsi);
+}
+
+void session_free(struct session *session)
+{
+  struct node *node = session->node;
+  if (session->wsi) {
+    metric_subtract_at(METRIC_SESSIONS, session->protocol_index, 1);
+    metric_add_at(METRIC_CLOSES, session->reason, 1);
+    log_close(session);
+  }
+  if (session->joined || session->joining) attendance_depart(session);
+  node_timer_stop(node, &session->timer);
+  dispatch_forget(session);
+  while (session->subscriptions) hub_unsubscribe(session->subscriptions);
+  shown_free(&session->shown);
+  outbox_clear(&session->outbox);
+  text_free(&session->message);
+  if (session->dirty) {
+    struct session **link = &node->sessions->first_dirty;
+    while (*link != session) link = &(*link)->next_dirty;
+    *link = session->next_dirty;
+  }
+  place_give_back(node->sessions, session->handle);
+  free(session->names);
+  free(session);
+}
+
+void session_heard(struct session *session, struct subscription *subscription)
+{
+  if (session->replies) dispatch_heard(session, subscription);
+  if (!session->attends && subscription->topic->kind == OWNER_ROOM) attendance_arrive(session);
+}
+
+/* ---- out --------------------------------------------------------------------------- */
+
+void session_touch(struct session *session)
+{
+  if (session->dirty) return;
+  session->dirty = true;
+  session->next_dirty = session->node->sessions->first_dirty;
+  session->node->sessions->first_dirty = session;
+  node_flush_soon(session->node);
+}
+
+void session_send(struct session *session, struct frame *frame)
+{
+  if (session->state == SESSION_CLOSING) {
+    frame_release(frame);
+    return;
+  }
+  bool room = outbox_push(&session->outbox, frame);
+  if (!room || session->outbox.bytes > session->node->config->outbox_bytes) {
+    metric_add_at(METRIC_SLOW_READER_CLOSES, session->protocol_index, 1);
+    session_close(session, ERR_TOO_SLOW);
+    return;
+  }
+  session->frames_out++;
+  metric_add_at(METRIC_FRAMES_OUT, session->protocol_index, 1);
+  session_touch(session);
+}
+
+static int write_bytes(struct session *session, char *bytes, size_t len)
+{
+  metric_add(METRIC_BYTES_OUT, len);
+  return lws_write(session->wsi, (unsigned char *)bytes, len, LWS_WRITE_RAW) < 0 ? -1 : 0;
+}
+
+/* One write: a single frame as it lies, several gathered. */
+static int write_some(struct session *session)
+{
+  static char gathered[WRITE_BYTES];
+  size_t len = session->outbox.count > 1 ? outbox_take(&session->outbox, gathered, sizeof gathered) : 0;
+  if (len) return write_bytes(session, gathered, len);
+  struct frame *frame = outbox_pop(&session->outbox);
+  int result = write_bytes(session, frame->bytes, frame->len);
+  frame_release(frame);
+  return result;
+}
+
+static int say_close(struct session *session)
+{
+  unsigned code = err_close_code((enum err)session->reason);
+  struct slice text = err_text((enum err)session->reason);
+  lws_close_reason(session->wsi, code ? (enum lws_close_status)code : LWS_CLOSE_STATUS_NORMAL,
+                   (unsigned char *)(uintptr_t)text.data, text.len);
+  return -1;
+}
+
+enum flushed { FLUSH_FAILED = -1, FLUSH_DONE, FLUSH_BLOCKED };
+
+static enum flushed flush(struct session *session)
+{
+  if (session->state == SESSION_OPEN) proof_ping(session);
+  while (session->outbox.count) {
+    if (lws_partial_buffered(session->wsi)) {
+      session->blocked = true;
+      lws_callback_on_writable(session->wsi);
+      return FLUSH_BLOCKED;
+    }
+    if (write_some(session)) return FLUSH_FAILED;
+  }
+  session->blocked = false;
+  if (session->state == SESSION_OPEN) sync_resume(session->node, session);
+  return FLUSH_DONE;
+}
+
+int session_writable(struct session *session)
+{
+  enum flushed flushed = flush(session);
+  if (flushed == FLUSH_DONE && session->state == SESSION_CLOSING) return say_close(session);
+  return flushed == FLUSH_FAILED ? -1 : 0;
+}
+
+void sessions_flush(struct node *node)
+{
+  struct session *session = node->sessions->first_dirty;
+  node->sessions->first_dirty = NULL;
+  while (session) {
+    struct session *next = session->next_dirty;
+    session->dirty = false;
+    bool due = session->wsi && !session->blocked && session->state == SESSION_OPEN;
+    if (due && flush(session) == FLUSH_FAILED)
+      lws_set_timeout(session->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+    session = next;
+  }
+}
+
+/* ---- in ---------------------------------------------------------------------------- */
+
+static void refuse_message(struct session *session, enum err err)
+{
+  struct command refused = {.kind = COMMAND_REFUSED, .refusal = err};
+  dispatch(session, &refused);
+}
+
+static void handle_message(struct session *session, struct slice message)
+{
+  static struct arena arena;
+  session->frames_in++;
+  metric_add_at(METRIC_FRAMES_IN, session->protocol_index, 1);
+  if (session->message_error) {
+    refuse_message(session, (enum err)session->message_error);
+    return;
+  }
+  if (session->message_binary) {
+    refuse_message(session, ERR_MALFORMED);
+    return;
+  }
+  arena_reset(&arena);
+  struct decoding decoding = {.arena = &arena, .json = session->node->json};
+  struct session_view view = session_view(session);
+  session->protocol->decode(&view, message, &decoding);
+  dispatch(session, decoding.first);
+}
+
+/* The rates: what is over them is refused, far over them closed. */
+static enum err admit(struct session *session, size_t bytes, bool first)
+{
+  const struct config *config = session->node->config;
+  struct bucket_rate frames = {config->frames_per_second, config->frames_burst};
+  struct bucket_rate volume = {config->bytes_per_second, config->bytes_burst};
+  uint64_t now_ms = session->node->now_ms;
+  enum bucket_verdict by_frames = first ? bucket_take(&session->frames, frames, 1, now_ms) : BUCKET_OK;
+  enum bucket_verdict by_bytes = bucket_take(&session->bytes, volume, bytes, now_ms);
+  if (by_frames == BUCKET_OK && by_bytes == BUCKET_OK) return ERR_OK;
+  metric_add_at(METRIC_RATE_LIMITED, session->protocol_index, 1);
+  if (by_frames == BUCKET_FLOODED || by_bytes == BUCKET_FLOODED) session_close(session, ERR_RATE_LIMITED);
+  return ERR_RATE_LIMITED;
+}
+
+static void begin_message(struct session *session, bool binary)
+{
+  text_reset(&session->message);
+  session->message_bytes = 0;
+  session->message_error = ERR_OK;
+  session->message_binary = binary;
+}
+
+int session_receive(struct session *session, struct slice piece, bool first, bool final,
+                    bool binary, size_t left)
+{
+  const struct config *config = session->node->config;
+  if (session->state != SESSION_OPEN) return 0;
+  session->heard_ms = session->node->now_ms;
+  metric_add(METRIC_BYTES_IN, piece.len);
+  if (first) begin_message(session, binary);
+  enum err err = admit(session, piece.len, first);
+  if (err != ERR_OK) session->message_error = (uint8_t)err;
+  session->message_bytes += piece.len;
+  if (session->message_bytes + left > config->hard_message_bytes) {
+    session_close(session, ERR_TOO_LARGE);
+    return 0;
+  }
+  if (session->message_bytes + left > config->message_bytes && !session->message_error)
+    session->message_error = ERR_TOO_LARGE;
+  if (session->state != SESSION_OPEN) return 0;
+  bool whole = first && final;
+  if (!whole && !session->message_error && !session->message_binary)
+    text_append(&session->message, piece);
+  if (!final) return 0;
+  handle_message(session, whole ? piece : text_slice(&session->message));
+  text_free(&session->message);
+  return 0;
+}
+
+void session_pause_reading(struct session *session, bool paused)
+{
+  if (session->reading_paused == paused || !session->wsi) return;
+  session->reading_paused = paused;
+  if (paused) metric_add(METRIC_READS_PAUSED, 1);
+  lws_rx_flow_control(session->wsi, !paused);
+}

@@ -1,0 +1,28 @@
+/* A task: one command of one session on its way to Redis and back. It owns copies of
+ * what it needs of the command, for frame and arena are gone by then, and names its
+ * session by handle, for that may be gone as well. */
+#ifndef PARLEY_GATEWAY_TASK_H
+#define PARLEY_GATEWAY_TASK_H
+
+#include "command.h"
+#include "keys.h"
+#include "node.h"
+
+struct task {
+  struct task *next;       /* of those that have not begun */
+  struct node *node;
+  uint64_t session;        /* handle */
+  struct command command;
+  struct text rest;        /* the envelope, where the sender is to be shown it as well */
+  enum owner_kind owner;   /* SEND: the kind of its conversation */
+  char memory[];
+};
+
+/* What reply is promised (command.h) and `to`, or everything. */
+enum task_copy { TASK_COPY_FOR_REPLY, TASK_COPY_ALL };
+
+struct task *task_new(struct node *node, uint64_t session, const struct command *command,
+                      enum task_copy copy);
+void task_free(struct task *task);
+
+#endif
