@@ -50,7 +50,7 @@ static const struct {
   enum config_request request;
   bool has_value;
 } requests[] = {
-    {"help", CONFIG_HELP, false},         {"version", CONFIG_VERSION, false},
+    {"help", CONFIG_HELP, false},          {"version", CONFIG_VERSION, false},
     {"check-config", CONFIG_CHECK, false}, {"print-config", CONFIG_PRINT, false},
     {"probe", CONFIG_PROBE, true},
 };
@@ -283,8 +283,7 @@ static bool keep_running(struct config *fresh, const struct config *running,
       if (restart_needed->len > 0) text_append_char(restart_needed, ' ');
       setting_write_name(&settings[i], restart_needed);
     }
-    fresh->sources[i].text =
-        arena_copy(&fresh->memory, slice_of(running->sources[i].text)).data;
+    fresh->sources[i].text = arena_copy(&fresh->memory, slice_of(running->sources[i].text)).data;
     fresh->sources[i].where = running->sources[i].where;
     text_reset(&value);
     setting_write(running, &settings[i], &value);

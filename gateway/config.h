@@ -37,22 +37,22 @@ enum config_request {
   CONFIG_PROBE,   /* --probe PORT */
 };
 
-#define CONFIG_FIELD_NUMBER unsigned
+#define CONFIG_FIELD_NUMBER       unsigned
 #define CONFIG_FIELD_MILLISECONDS unsigned
-#define CONFIG_FIELD_BYTES size_t
-#define CONFIG_FIELD_BOOLEAN bool
-#define CONFIG_FIELD_CHOICE unsigned /* the word's place in its row: enum log_level and so on */
-#define CONFIG_FIELD_STRING const char * /* never NULL */
-#define CONFIG_FIELD_URL const char *
-#define CONFIG_FIELD_SECRET const char *
-#define CONFIG_FIELD_LIST struct config_list
+#define CONFIG_FIELD_BYTES        size_t
+#define CONFIG_FIELD_BOOLEAN      bool
+#define CONFIG_FIELD_CHOICE       unsigned /* the word's place in its row: enum log_level and so on */
+#define CONFIG_FIELD_STRING       const char * /* never NULL */
+#define CONFIG_FIELD_URL          const char *
+#define CONFIG_FIELD_SECRET       const char *
+#define CONFIG_FIELD_LIST         struct config_list
 
 struct config {
 #define X(name, type, initial, range, when, help) CONFIG_FIELD_##type name;
 #include "config.def"
 #undef X
 
-  struct route_table route_table;       /* `routes`, read */
+  struct route_table route_table;      /* `routes`, read */
   struct ip_networks trusted_networks; /* `trusted_proxies`, read */
 
   enum config_request request;

@@ -6,6 +6,8 @@
 #include <strings.h>
 #include <sys/random.h>
 
+#include "redis_url.h"
+
 enum { NAME_MAX_BYTES = 64, WARNINGS_MAX = 16, TOKEN_GOOD_BYTES = 16 };
 
 void config_warn(struct config *config, const char *format, ...)
@@ -83,15 +85,16 @@ static bool check_listen(const struct config *config, struct complaint complaint
   return complain(complaint, "listen: '%s' is neither * nor an address", config->listen);
 }
 
-/* The URL itself is not shown: it may hold a password. */
 static bool check_redis(const struct config *config, struct complaint complaint)
 {
-  struct slice url = slice_of(config->redis);
-  if (url.len == 0 || slice_starts_with(url, SLICE("redis://")) ||
-      slice_starts_with(url, SLICE("unix://"))) {
-    return true;
+  struct redis_url url;
+  char reason[256];
+  if (!*config->redis) return true;
+  if (!redis_url_parse(&url, config->redis, reason, sizeof reason)) {
+    return complain(complaint, "redis: %s", reason);
   }
-  return complain(complaint, "redis: not a URL that begins with redis:// or unix://");
+  redis_url_free(&url);
+  return true;
 }
 
 static bool check_sizes(const struct config *config, struct complaint complaint)

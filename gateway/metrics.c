@@ -22,7 +22,7 @@ struct family {
 };
 
 static const struct family families[] = {
-#define X(name, type, family, labels, help)                                                      \
+#define X(name, type, family, labels, help) \
   {"parley_" family, help, TYPE_##type, LABELS_##labels, METRIC_##name, METRIC_CELLS_##labels},
 #include "metrics.def"
 #undef X
@@ -37,7 +37,10 @@ static const char *const kind_texts[KIND_COUNT] = {
 };
 
 /* A slot begins on a cache line of its own: workers must not slow each other down. */
-enum { LINE_CELLS = 8, SLOT_CELLS = (METRIC_CELL_COUNT + LINE_CELLS - 1) / LINE_CELLS * LINE_CELLS };
+enum {
+  LINE_CELLS = 8,
+  SLOT_CELLS = (METRIC_CELL_COUNT + LINE_CELLS - 1) / LINE_CELLS * LINE_CELLS
+};
 
 /* For a process that has no slot: a unit test, the supervisor. */
 static uint64_t scratch[METRIC_CELL_COUNT];
@@ -129,18 +132,25 @@ static void write_labels(struct text *out, enum metric_labels labels, unsigned c
 {
   static const char *const links[METRIC_LINK_COUNT] = {"command", "bus"};
   switch (labels) {
-  case LABELS_NONE: break;
-  case LABELS_PROTOCOL: write_label(out, "protocol", slice_of(protocols[cell]->name)); break;
+  case LABELS_NONE:
+    break;
+  case LABELS_PROTOCOL:
+    write_label(out, "protocol", slice_of(protocols[cell]->name));
+    break;
   case LABELS_PROTOCOL_KIND:
     write_label(out, "protocol", slice_of(protocols[cell / KIND_COUNT]->name));
     write_label(out, "kind", slice_of(kind_texts[cell % KIND_COUNT]));
     break;
-  case LABELS_CODE: write_label(out, "code", err_code(cell)); break;
+  case LABELS_CODE:
+    write_label(out, "code", err_code(cell));
+    break;
   case LABELS_STATUS:
     write_label(out, "code", err_code(cell));
     text_append_format(out, ",status=\"%d\"", err_http_status(cell));
     break;
-  case LABELS_LINK: write_label(out, "link", slice_of(links[cell])); break;
+  case LABELS_LINK:
+    write_label(out, "link", slice_of(links[cell]));
+    break;
   }
 }
 

@@ -32,7 +32,7 @@ enum {
 
 /* METRIC_X is the place of X's first cell in a slot. */
 enum metric {
-#define X(name, type, family, labels, help)                                                      \
+#define X(name, type, family, labels, help) \
   METRIC_##name, METRIC_LAST_##name = (int)METRIC_##name + (int)METRIC_CELLS_##labels - 1,
 #include "metrics.def"
 #undef X

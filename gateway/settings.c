@@ -9,8 +9,13 @@
 enum { WHEN_RESTART, WHEN_RELOAD };
 
 const struct setting settings[SETTING_COUNT] = {
-#define X(name, type, initial, range, when, help)                                                \
-  {#name, SETTING_##type, initial, range, help, WHEN_##when == WHEN_RELOAD,                      \
+#define X(name, type, initial, range, when, help) \
+  {#name,                                         \
+   SETTING_##type,                                \
+   initial,                                       \
+   range,                                         \
+   help,                                          \
+   WHEN_##when == WHEN_RELOAD,                    \
    offsetof(struct config, name)},
 #include "config.def"
 #undef X
@@ -187,11 +192,18 @@ bool setting_set(struct config *config, const struct setting *setting, struct sl
   switch (setting->type) {
   case SETTING_NUMBER:
   case SETTING_MILLISECONDS:
-  case SETTING_BYTES: return set_number(setting, field, text, complaint);
-  case SETTING_BOOLEAN: return set_boolean(field, text, complaint);
-  case SETTING_CHOICE: return set_choice(setting, field, text, complaint);
-  case SETTING_LIST: set_list(config, field, text); return true;
-  default: *(const char **)field = arena_copy(&config->memory, text).data; return true;
+  case SETTING_BYTES:
+    return set_number(setting, field, text, complaint);
+  case SETTING_BOOLEAN:
+    return set_boolean(field, text, complaint);
+  case SETTING_CHOICE:
+    return set_choice(setting, field, text, complaint);
+  case SETTING_LIST:
+    set_list(config, field, text);
+    return true;
+  default:
+    *(const char **)field = arena_copy(&config->memory, text).data;
+    return true;
   }
 }
 
@@ -223,13 +235,26 @@ void setting_write(const struct config *config, const struct setting *setting, s
 {
   const void *field = (const char *)config + setting->offset;
   switch (setting->type) {
-  case SETTING_NUMBER: text_append_number(out, *(const unsigned *)field); break;
-  case SETTING_MILLISECONDS: write_number(*(const unsigned *)field, millisecond_units, out); break;
-  case SETTING_BYTES: write_number(*(const size_t *)field, byte_units, out); break;
-  case SETTING_BOOLEAN: text_append(out, slice_of(*(const bool *)field ? "true" : "false")); break;
-  case SETTING_CHOICE: write_choice(setting, *(const unsigned *)field, out); break;
-  case SETTING_LIST: write_list(field, out); break;
-  default: text_append(out, slice_of(*(const char *const *)field));
+  case SETTING_NUMBER:
+    text_append_number(out, *(const unsigned *)field);
+    break;
+  case SETTING_MILLISECONDS:
+    write_number(*(const unsigned *)field, millisecond_units, out);
+    break;
+  case SETTING_BYTES:
+    write_number(*(const size_t *)field, byte_units, out);
+    break;
+  case SETTING_BOOLEAN:
+    text_append(out, slice_of(*(const bool *)field ? "true" : "false"));
+    break;
+  case SETTING_CHOICE:
+    write_choice(setting, *(const unsigned *)field, out);
+    break;
+  case SETTING_LIST:
+    write_list(field, out);
+    break;
+  default:
+    text_append(out, slice_of(*(const char *const *)field));
   }
 }
 

@@ -113,5 +113,6 @@ void wheel_advance(struct wheel *wheel, uint64_t now_ms, wheel_fn *call, void *a
   wheel->tick = last;
   /* After a long pause each slot is looked at once. */
   if (last - first >= wheel->slot_count) first = last - wheel->slot_count + 1;
-  for (uint64_t tick = first; tick <= last; tick++) call_slot(wheel, slot_of(wheel, tick), call, arg);
+  for (uint64_t tick = first; tick <= last; tick++)
+    call_slot(wheel, slot_of(wheel, tick), call, arg);
 }

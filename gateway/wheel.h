@@ -20,8 +20,8 @@ struct wheel {
   struct wheel_entry *slots; /* heads of rings */
   uint32_t slot_count;       /* a power of two */
   uint32_t tick_ms;
-  uint64_t tick;             /* everything up to this one has been called */
-  uint64_t count;            /* entries */
+  uint64_t tick;  /* everything up to this one has been called */
+  uint64_t count; /* entries */
 };
 
 /* `now_ms` is of a monotonic clock, as in wheel_advance. `slot_count` is rounded up

@@ -16,7 +16,7 @@
 static char *no_environment[] = {NULL};
 static char file_path[64];
 
-#define ARGUMENTS(...) ((char *[]){"parley", __VA_ARGS__ __VA_OPT__(,) NULL})
+#define ARGUMENTS(...)   ((char *[]){"parley", __VA_ARGS__ __VA_OPT__(, ) NULL})
 #define ENVIRONMENT(...) ((char *[]){__VA_ARGS__, NULL})
 
 static void write_file(const char *text)
@@ -116,8 +116,7 @@ static void flags_win_over_environment_over_file(void **state)
   (void)state;
   write_file("port = 1\nworkers = 1\nnode-id = one\n");
   char **environment = ENVIRONMENT("PARLEY_PORT=2", "PARLEY_WORKERS=2", "HOME=/");
-  struct config config =
-      loaded(ARGUMENTS("--config", file_path, "--port", "3"), environment);
+  struct config config = loaded(ARGUMENTS("--config", file_path, "--port", "3"), environment);
   assert_int_equal(config.port, 3);
   assert_int_equal(config.workers, 2);
   assert_string_equal(config.node_id, "one");
@@ -149,11 +148,11 @@ static void both_forms_are_read(void **state)
 {
   (void)state;
   struct config config = loaded(ARGUMENTS("--port=81", "--max-connections-per-address", "7",
-                                          "--redis=redis://h/0?a=b", "--port", "82"),
+                                          "--redis=unix:///run/s?db=3", "--port", "82"),
                                 no_environment);
   assert_int_equal(config.port, 82); /* the last one */
   assert_int_equal(config.max_connections_per_address, 7);
-  assert_string_equal(config.redis, "redis://h/0?a=b");
+  assert_string_equal(config.redis, "unix:///run/s?db=3");
   config_free(&config);
 }
 
@@ -226,15 +225,15 @@ static void a_bad_value_is_told(void **state)
   assert_refused_with("--port=99999999999999999999",
                       "--port: '99999999999999999999' is not a number from 0 to 65535");
   assert_refused_with("--port=4KiB", "--port: '4KiB' is not a number from 0 to 65535");
-  assert_refused_with("--message-bytes=1",
-                      "--message-bytes: '1' is not a size from 1KiB to 16MiB");
+  assert_refused_with("--message-bytes=1", "--message-bytes: '1' is not a size from 1KiB to 16MiB");
   assert_refused_with("--message-bytes=64KB",
                       "--message-bytes: '64KB' is not a size from 1KiB to 16MiB");
   assert_refused_with("--bytes-burst=18446744073709551615TiB",
                       "--bytes-burst: '18446744073709551615TiB' is not a size from 1 to 1TiB");
   assert_refused_with("--lease-ms=1h", "--lease-ms: '1h' is not a number from 500 to 60000");
   assert_refused_with("--console=maybe", "--console: 'maybe' is neither true nor false");
-  assert_refused_with("--log-level=loud", "--log-level: 'loud' is none of error|warning|info|debug");
+  assert_refused_with("--log-level=loud",
+                      "--log-level: 'loud' is none of error|warning|info|debug");
   assert_refused_with("--data=a\nb", "--data: control characters are in the value");
 }
 
@@ -252,8 +251,8 @@ static void a_bad_form_or_combination_is_told(void **state)
   assert_refused_with("--listen=localhost", "listen: 'localhost' is neither * nor an address");
   assert_refused_with("--listen=127.0.0.1:80",
                       "listen: '127.0.0.1:80' is neither * nor an address");
-  assert_refused_with("--redis=localhost:6379",
-                      "redis: not a URL that begins with redis:// or unix://");
+  assert_refused_with("--redis=rediss://h",
+                      "redis: Redis URLs begin with redis:// or unix://, not with \"rediss\"");
   assert_refused_with("--message-bytes=2MiB", "hard-message-bytes: less than message-bytes");
   assert_refused_with("--bytes-burst=1000KiB",
                       "bytes-burst: less than hard-message-bytes, which could never pass");
@@ -370,11 +369,11 @@ static struct text printed(const struct config *config)
 static void what_is_printed_can_be_read_again(void **state)
 {
   (void)state;
-  struct config first = loaded(
-      ARGUMENTS("--message-bytes=2KiB", "--lease-ms=1500", "--origins=https://a.example,null",
-                "--routes=simple=/x", "--console=false", "--log-level=error", "--node-id=n",
-                "--redis=unix:///run/a:b@c.sock", "--bytes-per-second=0"),
-      no_environment);
+  struct config first = loaded(ARGUMENTS("--message-bytes=2KiB", "--lease-ms=1500",
+                                         "--origins=https://a.example,null", "--routes=simple=/x",
+                                         "--console=false", "--log-level=error", "--node-id=n",
+                                         "--redis=unix:///run/a:b@c.sock", "--bytes-per-second=0"),
+                               no_environment);
   struct text text = printed(&first);
   write_file(text.data);
   struct config second = loaded(ARGUMENTS("--config", file_path), no_environment);

@@ -30,9 +30,9 @@ static void cells_of_different_metrics_do_not_overlap(void **state)
 {
   (void)state;
   unsigned next = 0;
-#define X(name, type, family, labels, help)                                                      \
-  assert_int_equal(METRIC_##name, next);                                                         \
-  next += METRIC_CELLS_##labels;                                                                 \
+#define X(name, type, family, labels, help) \
+  assert_int_equal(METRIC_##name, next);    \
+  next += METRIC_CELLS_##labels;            \
   assert_int_equal(METRIC_LAST_##name, next - 1);
 #include "metrics.def"
 #undef X
