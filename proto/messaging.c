@@ -260,23 +260,43 @@ static void append_rid(struct arena *arena, const struct envelope *event, struct
   }
 }
 
+/* Moves a scratch text into the arena. */
+static struct slice keep(struct arena *arena, struct text *text)
+{
+  struct slice kept = arena_copy(arena, text_slice(text));
+  text_free(text);
+  *text = (struct text){0};
+  return kept;
+}
+
+static void shown_as(struct arena *arena, const struct envelope *event, struct slice reader,
+                     struct slice *id, struct slice *sender)
+{
+  struct text text = {0};
+  (void)reader;
+  *id = is_ours(event) ? event->origin.client_id : nothing;
+  *sender = is_ours(event) ? event->origin.from : nothing;
+  if (!id->len) {
+    text_append_number(&text, event->id);
+    *id = keep(arena, &text);
+  }
+  if (!sender->len) {
+    text_append_json_string(&text, event->from.id);
+    *sender = keep(arena, &text);
+  }
+}
+
 static void append_ids(struct arena *arena, const struct envelope *event, struct slice reader,
                        struct text *out)
 {
+  struct slice id, sender;
+  shown_as(arena, event, reader, &id, &sender);
   text_append(out, SLICE("{\"id\":"));
-  if (is_ours(event) && event->origin.client_id.len) {
-    text_append(out, event->origin.client_id);
-  } else {
-    text_append_number(out, event->id);
-  }
+  text_append(out, id);
   text_append(out, SLICE(",\"rid\":"));
   append_rid(arena, event, reader, out);
   text_append(out, SLICE(",\"sid\":"));
-  if (is_ours(event) && event->origin.from.len) {
-    text_append(out, event->origin.from);
-  } else {
-    text_append_json_string(out, event->from.id);
-  }
+  text_append(out, sender);
 }
 
 /* The sender's own fields. Those that came in by another protocol or by REST may have
@@ -398,4 +418,5 @@ const struct protocol protocol_messaging = {
     .decode = decode,
     .encode = encode,
     .reply = reply,
+    .shown_as = shown_as,
 };
