@@ -1,0 +1,189 @@
+#!/usr/bin/env bash
+# run.sh: installs what is missing, builds (release and sanitized), and runs every test.
+#
+#   tests/run.sh                 all of the steps below, in that order
+#   tests/run.sh STEP...         these only; what a step needs is installed and built all the same
+#   tests/run.sh --list          the steps
+#
+# The compose test (tests/compose/run.sh) and the benchmarks (tests/bench/run.sh) are run by
+# themselves. Every step is bounded in time. The last line is 'N passed, N failed, N skipped', and
+# the exit status is 0 when nothing failed.
+# PARLEY_FUZZ_SECONDS: how long each fuzzer runs (default 10).
+set -uo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(dirname "$here")
+cd "$root" || exit 1
+results=$here/results
+steps=(headers format tidy scripts docs unit unit-sanitized live live-sanitized fuzz)
+extra=(valgrind) # slow: only when named
+
+passed=0 failed=0 skipped=0 failures=()
+
+heading() { printf '\n== %s\n' "$*"; }
+pass() { passed=$((passed + 1)); printf 'ok: %s\n' "$1"; }
+fault() { failed=$((failed + 1)); failures+=("$1"); printf 'FAILED: %s\n' "$1"; }
+skip() { skipped=$((skipped + 1)); printf 'skipped: %s\n' "$1"; }
+
+# check SECONDS WHAT COMMAND...: one test that is one command.
+check() {
+  local seconds=$1 what=$2
+  shift 2
+  if timeout -k 10 "$seconds" "$@"; then pass "$what"; else fault "$what"; fi
+}
+
+finish() {
+  heading "result"
+  ((failed == 0)) || printf 'failed: %s\n' "${failures[@]}"
+  printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+  exit $((failed > 0))
+}
+
+stop_here() { fault "$1"; finish; }
+
+sources() { find proto backend gateway -name '*.c' | sort; }
+
+# ---- before the steps ------------------------------------------------------------------------
+
+prepare() {
+  heading "what is needed"
+  timeout -k 10 900 deploy/deps.sh build run local test || stop_here "installing what is missing"
+  if [[ ! tests/node_modules/.package-lock.json -nt tests/package-lock.json ]]; then
+    (cd tests && timeout -k 10 300 npm ci --silent) || stop_here "npm ci"
+    touch tests/node_modules/.package-lock.json
+  fi
+}
+
+build() { # build PRESET [TARGET...]
+  local preset=$1
+  shift
+  heading "build: $preset"
+  { timeout -k 10 300 cmake --preset "$preset" >"$results/configure-$preset.log" 2>&1 ||
+    { cat "$results/configure-$preset.log"; false; }; } &&
+    timeout -k 10 900 cmake --build --preset "$preset" "${@:+--target}" "$@" >"$results/build-$preset.log" 2>&1 ||
+    { tail -n 60 "$results/build-$preset.log"; stop_here "build: $preset"; }
+  pass "build: $preset"
+}
+
+# ---- the steps -------------------------------------------------------------------------------
+
+step_headers() {
+  check 300 "every header compiles alone" cmake --build --preset release --target check_headers
+}
+
+step_format() {
+  local major pinned=14
+  major=$(clang-format --version | sed -E 's/.*version ([0-9]+).*/\1/')
+  if [[ $major != "$pinned" ]]; then
+    skip "format: pinned to clang-format $pinned, and this is $major"
+    return
+  fi
+  # shellcheck disable=SC2046 # no file of ours has a space in its name
+  check 120 "format" clang-format --dry-run --Werror $(find proto backend gateway tests/unit tests/fuzz tests/bench -name '*.[ch]')
+}
+
+step_tidy() {
+  local major pinned=14
+  major=$(clang-tidy --version | sed -nE 's/.*version ([0-9]+).*/\1/p')
+  if [[ $major != "$pinned" ]]; then
+    skip "tidy: pinned to clang-tidy $pinned, and this is $major"
+    return
+  fi
+  sources | timeout -k 10 900 xargs -P "$(nproc)" -n 4 clang-tidy -p build --quiet >"$results/tidy.log" 2>&1
+  if [[ ${PIPESTATUS[1]} == 0 ]]; then pass "tidy"; else
+    grep -E -A 4 '(error|warning):' "$results/tidy.log" | head -n 80
+    fault "tidy"
+  fi
+}
+
+step_scripts() {
+  # shellcheck disable=SC2046
+  check 120 "shellcheck" shellcheck -S warning $(git ls-files '*.sh' .ci/run)
+}
+
+step_docs() { check 60 "tables in the docs are as the code's" node tests/docs/tables.js; }
+
+run_ctest() { # run_ctest PRESET
+  local log=$results/ctest-$1.log all bad
+  timeout -k 10 900 ctest --preset "$1" -j "$(nproc)" --no-tests=error >"$log" 2>&1
+  cat "$log"
+  # "98% tests passed, 1 tests failed out of 50"
+  read -r bad all < <(sed -nE 's/.*tests passed, ([0-9]+) tests failed out of ([0-9]+)/\1 \2/p' "$log")
+  if [[ -z ${all:-} ]]; then fault "ctest: $1 (did not finish)"; return; fi
+  passed=$((passed + all - bad))
+  failed=$((failed + bad))
+  ((bad == 0)) || failures+=("ctest: $1")
+}
+
+step_unit() { run_ctest release; }
+step_unit-sanitized() { run_ctest sanitize; }
+
+run_node() { # run_node BUILD: what talks to live nodes, with that build's program
+  local log=$results/live-$1.log status ok bad left files
+  mapfile -t files < <(find tests/live tests/cluster tests/bridge -name '*.test.js' | sort)
+  if ((${#files[@]} == 0)); then fault "live: there is no test"; return; fi
+  PARLEY_BIN=$root/$1/gateway/parley UBSAN_OPTIONS=print_stacktrace=1 \
+    timeout -k 10 1200 node --test --test-reporter=spec --test-reporter-destination=stdout "${files[@]}" >"$log" 2>&1
+  status=$?
+  cat "$log"
+  ok=$(sed -nE 's/^. pass ([0-9]+)$/\1/p' "$log" | tail -n 1)
+  bad=$(sed -nE 's/^. fail ([0-9]+)$/\1/p' "$log" | tail -n 1)
+  left=$(sed -nE 's/^. (skipped|todo|cancelled) ([0-9]+)$/\2/p' "$log" | paste -sd+ | sed 's/^$/0/')
+  if [[ -z $ok || -z $bad ]]; then fault "live: $1 (did not finish)"; return; fi
+  passed=$((passed + ok))
+  skipped=$((skipped + left))
+  failed=$((failed + bad))
+  ((bad == 0)) || failures+=("live: $1")
+  if ((status != 0 && bad == 0)); then fault "live: $1 (exit status $status)"; fi
+}
+
+step_live() { run_node build; }
+step_live-sanitized() { run_node build-sanitize; }
+
+step_fuzz() {
+  local seconds=${PARLEY_FUZZ_SECONDS:-10} fuzzer name corpus
+  if ! compgen -G 'tests/fuzz/fuzz_*.c' >/dev/null; then skip "fuzz: there is no fuzzer"; return; fi
+  build fuzz
+  for fuzzer in build-fuzz/tests/fuzz/fuzz_*; do
+    [[ -f $fuzzer && -x $fuzzer ]] || continue
+    name=$(basename "$fuzzer")
+    corpus=$results/corpus/$name
+    mkdir -p "$corpus"
+    local seeds=()
+    [[ -d tests/fuzz/corpus/${name#fuzz_} ]] && seeds=("tests/fuzz/corpus/${name#fuzz_}")
+    if timeout -k 10 $((seconds + 60)) "$fuzzer" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=2048 \
+      -artifact_prefix="$results/" "$corpus" "${seeds[@]}" >"$results/$name.log" 2>&1; then
+      pass "$name, $seconds s"
+    else
+      tail -n 40 "$results/$name.log"
+      fault "$name"
+    fi
+  done
+}
+
+step_valgrind() {
+  command -v valgrind >/dev/null || { skip "valgrind is not installed"; return; }
+  check 3600 "unit tests under valgrind" ctest --test-dir build -T memcheck -R '^unit/' --output-on-failure \
+    --overwrite MemoryCheckCommandOptions="--leak-check=full --error-exitcode=1 --trace-children=no"
+}
+
+# ---- all of it -------------------------------------------------------------------------------
+
+if [[ ${1:-} == --list ]]; then printf '%s\n' "${steps[@]}" "${extra[@]}"; exit; fi
+chosen=("$@")
+(($#)) || chosen=("${steps[@]}")
+for step in "${chosen[@]}"; do
+  declare -F "step_$step" >/dev/null || { echo "run.sh: no step is called $step (see --list)" >&2; exit 2; }
+done
+
+mkdir -p "$results"
+prepare
+build release
+case " ${chosen[*]} " in *-sanitized*) build sanitize ;; esac
+for step in "${chosen[@]}"; do
+  heading "$step"
+  started=$SECONDS
+  "step_$step"
+  printf '(%s: %d s)\n' "$step" $((SECONDS - started))
+done
+finish
