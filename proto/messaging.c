@@ -265,7 +265,6 @@ static struct slice keep(struct arena *arena, struct text *text)
 {
   struct slice kept = arena_copy(arena, text_slice(text));
   text_free(text);
-  *text = (struct text){0};
   return kept;
 }
 
