@@ -93,10 +93,10 @@ static void on_located(void *arg, const struct page *page)
   struct slice room = {request->room, request->room_len};
   struct subscription *subscription = session ? hub_find(session, OWNER_ROOM, room) : NULL;
   if (subscription && subscription->state == SYNC_LOCATING) {
-    if (page->err == ERR_OK)
-      start_at(node, subscription, page->seq);
-    else
+    if (page->err == ERR_UNAVAILABLE)
       make_due(subscription->topic);
+    else /* a room that does not exist has nothing to show, and begins at 0 if it is made */
+      start_at(node, subscription, page->err == ERR_OK ? page->seq : 0);
   }
   free(request);
 }
