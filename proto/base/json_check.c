@@ -1,10 +1,8 @@
-/* The grammar of RFC 8259, checked in one pass without building anything: one small
- * function per production, which recurses as deep as
- * the caller lets containers nest. It is stricter than
- * json-c's strict mode, which lets NaN, Infinity, control characters in strings and
- * malformed UTF-8 pass; and at a tenth of the cost of a tree it is what stands on
- * the message path, for frames and for envelopes. tests/fuzz/fuzz_json.c holds it
- * against json-c. */
+/* The grammar of RFC 8259, checked in one pass without building anything, one small
+ * function per production. It is stricter than json-c's strict mode, which lets NaN,
+ * Infinity, control characters in strings and malformed UTF-8 pass; and at a tenth of
+ * the cost of a tree it is what stands on the message path, for frames and for
+ * envelopes. tests/fuzz/fuzz_json.c holds it against json-c. */
 #include "base/json.h"
 
 #include "base/utf8.h"

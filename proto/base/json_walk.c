@@ -92,23 +92,28 @@ static bool walk_end(struct json_walk *walk)
   return false;
 }
 
+/* Takes the byte `c` and the white space behind it, if it is next. */
+static bool take(struct json_walk *walk, char c)
+{
+  if (walk->rest.len == 0 || walk->rest.data[0] != c) return false;
+  walk->rest = skip_white(slice_skip(walk->rest, 1));
+  return true;
+}
+
 bool json_walk_next(struct json_walk *walk, struct slice *key, struct slice *value)
 {
-  *key = (struct slice){NULL, 0};
-  *value = (struct slice){NULL, 0};
+  struct slice name = {NULL, 0};
+  *key = *value = name;
   if (walk->names) {
     if (!json_is_string(walk->rest)) return walk_end(walk);
-    *key = take_value(walk);
-    if (key->len == 0 || walk->rest.len == 0 || walk->rest.data[0] != ':') return walk_end(walk);
-    walk->rest = skip_white(slice_skip(walk->rest, 1));
+    name = take_value(walk);
+    if (!take(walk, ':')) return walk_end(walk);
   }
-  *value = take_value(walk);
-  if (value->len == 0) return walk_end(walk);
-  if (walk->rest.len > 0 && walk->rest.data[0] == ',') {
-    walk->rest = skip_white(slice_skip(walk->rest, 1));
-  } else {
-    walk_end(walk);
-  }
+  struct slice found = take_value(walk);
+  if (found.len == 0) return walk_end(walk);
+  if (!take(walk, ',')) walk_end(walk);
+  *key = name;
+  *value = found;
   return true;
 }
 
