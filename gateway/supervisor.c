@@ -241,7 +241,7 @@ static void say_listening(struct supervisor *supervisor)
   supervisor->listening = true;
   printf("parley: listening on port %u\n", config->port);
   fflush(stdout);
-  log_event(LOG_INFO, "listening", LOG_N("port", config->port), LOG_S("address", config->listen),
+  log_event(LOG_INFO, "started", LOG_N("port", config->port), LOG_S("address", config->listen),
             LOG_N("workers", config->workers), LOG_N("max_connections", config->max_connections));
 }
 
