@@ -2,10 +2,10 @@
 // stay, commands are refused, readiness fails; on return all heals by itself.
 
 import assert from 'node:assert/strict';
-import { RefusedError, SimpleClient } from '../lib/client.js';
+import { MessagingClient, RefusedError, SimpleClient } from '../lib/client.js';
 import { http } from '../lib/http.js';
 import { waitFor } from '../lib/wait.js';
-import { scene, use_world } from '../lib/world.js';
+import { World, scene, use_world } from '../lib/world.js';
 
 const world = use_world({ nodes: 2, redis: { aof: 'always' } });
 
@@ -70,18 +70,38 @@ heals('back: the same connections hear each other again, and nothing was shown t
   assert.equal(Object.keys(sessions).length, 1);
 });
 
-heals('back with nothing: presence is there again all the same', async (stage) => {
-  const alice = await stage.simple_arrived(0, 'alice');
-  const bob = await stage.messaging(1, 'bob');
-  await stage.redis.command('FLUSHALL');
-  // The lease is gone with the rest: the nodes find out by their heartbeat.
-  await waitFor('both are registered again', async () => {
-    const keys = await stage.redis.keys('parley:user:*:sessions');
-    return [alice, bob].every(({ user }) => keys.includes(`parley:user:{${user}}:sessions`));
-  }, 15000);
-  await bob.put_and_wait({ id: 1, rid: alice.user, text: 'after the flood' });
-  assert.equal((await alice.message()).message, 'after the flood');
-  await refused_with(SimpleClient.open(stage.nodes[1], alice.user), 403);
+heals('back with nothing: a Redis that keeps nothing was restarted', async () => {
+  const forgetful = await World.start({ nodes: 2, redis: { aof: 'no' } });
+  const [first, second] = forgetful.nodes;
+  try {
+    const alice = await SimpleClient.open(first, 'alice');
+    const bob = await MessagingClient.open(second, 'bob');
+    for (let id = 1; id <= 5; id++) {
+      await bob.put_and_wait({ id, rid: 'alice', text: `before ${id}` });
+      assert.equal((await alice.message()).message, `before ${id}`);
+      await alice.say_and_wait(`to all ${id}`);
+    }
+    await forgetful.redis.kill();
+    await first.readiness(503);
+    await forgetful.redis.launch();
+    await Promise.all([first.ready(), second.ready()]);
+    await waitFor('both users are registered again', async () => {
+      const keys = await forgetful.redis.keys('parley:user:*:sessions');
+      return ['alice', 'bob'].every((user) => keys.includes(`parley:user:{${user}}:sessions`));
+    });
+    await bob.put_and_wait({ id: 6, rid: 'alice', text: 'after the flood' });
+    assert.equal((await alice.message()).message, 'after the flood');
+    assert.equal((await alice.say_and_wait('to all again')).error, null);
+    await refused_with(SimpleClient.open(second, 'alice'), 403);
+    await alice.close();
+    await bob.close();
+    forgetful.watch.check();
+  } catch (error) {
+    error.message += `\n${forgetful.logs()}`;
+    throw error;
+  } finally {
+    await forgetful.stop();
+  }
 });
 
 heals('hung: unavailable after two seconds, and sending again is safe', async (stage) => {

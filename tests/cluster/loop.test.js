@@ -1,0 +1,213 @@
+// Direct messages by the thousand, messaging to messaging and messaging to simple,
+// while nodes are killed with -9 at random instants and come back. Senders whose node
+// died connect elsewhere and send again what was not acknowledged.
+//
+//   PARLEY_LOOP_MESSAGES  how many messages (10,000)
+//   PARLEY_LOOP_SECONDS   over how long they are spread (25)
+//   PARLEY_LOOP_SEED      the schedule's seed (1)
+//   PARLEY_LOOP_ROUNDS    how many times all of it, each with the next seed (1)
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Checker } from '../lib/checker.js';
+import { MessagingClient, SimpleClient } from '../lib/client.js';
+import { random } from '../lib/random.js';
+import { pause, waitFor } from '../lib/wait.js';
+import { World } from '../lib/world.js';
+
+const MESSAGES = Number(process.env.PARLEY_LOOP_MESSAGES ?? 10000);
+const SECONDS = Number(process.env.PARLEY_LOOP_SECONDS ?? 25);
+const SEED = Number(process.env.PARLEY_LOOP_SEED ?? 1);
+const ROUNDS = Number(process.env.PARLEY_LOOP_ROUNDS ?? 1);
+
+const SENDERS = 6;
+const RECEIVERS = 4; // of each protocol
+const NODES = 3;
+const WINDOW = 16; // sends of one sender that may be unanswered
+const SETTLE_MS = 30000; // a lease, a reaping, a reconnect, all of it again
+
+// Opens a connection to some node, again and again while nodes die and names are taken.
+async function connect(loop, open) {
+  for (;;) {
+    const node = loop.random.pick(loop.world.nodes);
+    if (node.running) {
+      try {
+        return await open(node);
+      } catch (error) {
+        loop.refusals.push(error.status ?? error.code ?? error.message);
+      }
+    }
+    await pause(20 + loop.random.below(80));
+  }
+}
+
+// Sends its share to random receivers, keeps what is not acknowledged, and sends that
+// again on its next connection, in order.
+async function run_sender(loop, name, share) {
+  const waiting = [];
+  let made = 0;
+  const make = () => {
+    const receiver = loop.random.pick(loop.receivers);
+    const item = { id: `${name}/${made++}`, rid: receiver, sid: name };
+    waiting.push({ ...item, text: item.id });
+    return waiting.at(-1);
+  };
+  while (made < share || waiting.length) {
+    const client = await connect(loop, (node) => MessagingClient.open(node, name));
+    loop.clients.add(client);
+    let answered;
+    client.on_frame = (frame) => {
+      for (const { id } of frame.sent ?? []) {
+        const index = waiting.findIndex((item) => item.id === id);
+        if (index < 0) loop.checker.faults.push(`${id} was acknowledged and is not waiting`);
+        else loop.checker.acknowledge(id, waiting.splice(index, 1)[0].rid);
+      }
+      for (const { id, code } of frame.errors ?? []) {
+        if (code !== 'unavailable') loop.checker.faults.push(`${id} was refused with ${code}`);
+        // Later ones may have gone through: order can be kept only by a new start.
+        client.cut();
+      }
+      answered?.();
+    };
+    if (waiting.length) client.put(...waiting);
+    while (client.is_open && (made < share || waiting.length)) {
+      if (made < share && waiting.length < WINDOW) {
+        client.put(make());
+        await pause((SECONDS * 1000 * SENDERS) / MESSAGES);
+      } else {
+        await Promise.race([client.closed, new Promise((resolve) => { answered = resolve; })]);
+      }
+    }
+    if (client.is_open) await client.close();
+    loop.clients.delete(client);
+  }
+}
+
+// Keeps a receiver connected, and notes what each of its connections is shown.
+async function run_receiver(loop, name, protocol) {
+  for (let turn = 0; !loop.over; turn++) {
+    const label = `${protocol} ${name}, connection ${turn}`;
+    const show = loop.checker.connection(name, label);
+    const client = await connect(loop, (node) =>
+      protocol === 'simple' ? SimpleClient.open(node, name) : MessagingClient.open(node, name),
+    );
+    loop.clients.add(client);
+    const unmarked = [];
+    client.on_frame = (frame) => {
+      if (frame.type === 'message_sent') show(frame.message);
+      for (const { id } of frame.messages ?? []) {
+        show(id);
+        unmarked.push(id);
+      }
+      // Some stay unread for a while, so that a new connection is shown them again.
+      while (unmarked.length > loop.unread && client.is_open) client.mark(unmarked.shift());
+    };
+    for (const frame of client.frames.splice(0)) client.on_frame(frame.json);
+    client.mark_rest = () => {
+      if (unmarked.length) client.mark(...unmarked.splice(0));
+    };
+    await client.closed;
+    loop.clients.delete(client);
+  }
+}
+
+// Kills a node each time that another some hundred messages were acknowledged.
+async function run_killer(loop) {
+  while (!loop.over) {
+    const until = loop.checker.acknowledged.size + MESSAGES / 25 + loop.random.below(MESSAGES / 12);
+    while (!loop.over && loop.checker.acknowledged.size < until) await pause(5);
+    if (loop.over || loop.checker.acknowledged.size > MESSAGES * 0.95) return;
+    const victim = loop.random.pick(loop.world.nodes.filter((node) => node.running));
+    await pause(loop.random.below(20));
+    await victim.kill();
+    loop.kills++;
+    await victim.launch({ ready: false });
+    await waitFor('another node is ready', () =>
+      Promise.any(loop.world.nodes.map(async (node) => node.ready())).then(() => true), 20000);
+  }
+}
+
+async function play(seed) {
+  const world = await World.start({ nodes: NODES });
+  const loop = {
+    world,
+    random: random(seed),
+    checker: new Checker(),
+    clients: new Set(),
+    refusals: [],
+    receivers: [],
+    unread: 5,
+    kills: 0,
+    over: false,
+  };
+  const { checker } = loop;
+  try {
+    const running = [];
+    for (let i = 0; i < RECEIVERS; i++) {
+      for (const protocol of ['messaging', 'simple']) {
+        loop.receivers.push(`${protocol}-${i}`);
+        running.push(run_receiver(loop, `${protocol}-${i}`, protocol));
+      }
+    }
+    const killer = run_killer(loop);
+    const share = Math.ceil(MESSAGES / SENDERS);
+    await Promise.all(
+      Array.from({ length: SENDERS }, (_, i) => run_sender(loop, `sender-${i}`, share)),
+    );
+    loop.unread = 0;
+    await killer;
+    await Promise.all(world.nodes.map((node) => node.ready()));
+    assert.equal(checker.acknowledged.size, share * SENDERS);
+    await waitFor(
+      () => `all that was acknowledged is shown; missing ${checker.missing().length}: ${checker.missing().slice(0, 10)}`,
+      () => checker.missing().length === 0,
+      SETTLE_MS,
+    );
+    await waitFor('everything is read or proven', async () => {
+      for (const client of loop.clients) client.mark_rest?.();
+      for (const name of loop.receivers) {
+        if (await world.redis.command('LLEN', `parley:user:{${name}}:unread`)) return false;
+      }
+      return true;
+    }, SETTLE_MS);
+    assert.deepEqual(checker.faults.slice(0, 10), []);
+    assert.ok(loop.kills >= 3, `only ${loop.kills} nodes were killed`);
+    await waitFor('no ghosts: as many sessions as connections', async () => {
+      let sessions = 0;
+      for (const key of await world.redis.keys('parley:user:*:sessions')) {
+        sessions += await world.redis.command('HLEN', key);
+      }
+      return sessions === loop.clients.size;
+    }, SETTLE_MS);
+    loop.over = true;
+    await Promise.all([...loop.clients].map((client) => client.close()));
+    await Promise.all(running);
+    await world.watch.settle();
+    world.watch.check();
+    return `${checker.acknowledged.size} messages, ${checker.deliveries} deliveries, ${loop.kills} kills`;
+  } catch (error) {
+    error.message += `\nseed ${seed}, ${loop.kills} kills, refusals ${JSON.stringify(count(loop.refusals))}`;
+    error.message += `\n${checker.faults.slice(0, 10).join('\n')}\n${world.logs()}`;
+    throw error;
+  } finally {
+    loop.over = true;
+    for (const client of loop.clients) client.cut();
+    await world.stop();
+  }
+}
+
+function count(list) {
+  const counts = {};
+  for (const item of list) counts[item] = (counts[item] ?? 0) + 1;
+  return counts;
+}
+
+for (let seed = SEED; seed < SEED + ROUNDS; seed++) {
+  test(
+    `${MESSAGES} direct messages under kill -9 of nodes (seed ${seed})`,
+    { timeout: (SECONDS * 4 + 180) * 1000 },
+    async (t) => {
+      t.diagnostic(await play(seed));
+    },
+  );
+}
