@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "ask_ready.h"
 #include "config.h"
-#include "probe.h"
 #include "supervisor.h"
 
 enum { EXIT_USAGE = 2 };
@@ -37,7 +37,7 @@ static int carry_out(struct config *config)
     config_write(config, &text);
     return print(&text);
   case CONFIG_PROBE:
-    return probe_run(config->probe_port);
+    return ask_ready(config->probe_port);
   case CONFIG_RUN:
     return supervisor_run(config);
   }

@@ -1,4 +1,4 @@
-#include "probe.h"
+#include "ask_ready.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -54,7 +54,7 @@ static int read_status(int fd)
   return 0;
 }
 
-int probe_run(unsigned port)
+int ask_ready(unsigned port)
 {
   int fd = connect_to(port);
   if (fd < 0) {
