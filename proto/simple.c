@@ -169,7 +169,8 @@ static enum err identify(struct arena *arena, const struct request *request, str
   return token ? ERR_OK : ERR_UNAUTHORIZED;
 }
 
-static const char *const paths[] = {"/simple", NULL};
+/* "/" is for a WebSocket that asks for nothing else (protocols.md). */
+static const char *const paths[] = {"/simple", "/", NULL};
 
 const struct protocol protocol_simple = {
     .name = "simple",
