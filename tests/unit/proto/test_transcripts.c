@@ -1,0 +1,401 @@
+/* Every protocol's codec alone against its data files (tests/transcripts/README.md): the
+ * cases of codec.json to the byte; and every frame that a client sends anywhere in them,
+ * whole, cut off at each byte, and mutated. Whatever the bytes, what comes out is in
+ * order: commands that can be answered, answers and frames that are JSON, envelopes that
+ * can be read again. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "protocol.h"
+#include "transcript_data.h"
+
+static struct arena arena;
+static struct text out;
+
+static const struct slice nothing = {NULL, 0};
+
+/* ---- codec.json ---- */
+
+static struct json_object *cases; /* the protocol's codec.json */
+static const struct protocol *protocol;
+static unsigned checked;
+
+static void assert_same(const char *what, struct slice actual, struct slice expected,
+                        struct slice name)
+{
+  if (!slice_equal(actual, expected)) {
+    print_error("%s, %.*s, %s\n  is        %.*s\n  should be %.*s\n", protocol->name,
+                SLICE_ARG(name), what, SLICE_ARG(actual), SLICE_ARG(expected));
+  }
+  assert_true(slice_equal(actual, expected));
+}
+
+typedef void case_fn(struct json_object *entry, struct slice name);
+
+static void each_case(const char *section, case_fn *check)
+{
+  struct json_object *list;
+  assert_true(json_object_object_get_ex(cases, section, &list));
+  assert_true(json_object_array_length(list) > 0);
+  for (size_t i = 0; i < json_object_array_length(list); i++) {
+    struct json_object *entry = json_object_array_get_idx(list, i);
+    check(entry, transcript_text(&arena, entry, "name"));
+    checked++;
+    text_reset(&out);
+    arena_reset(&arena);
+  }
+}
+
+static struct session_view view_of(struct json_object *entry)
+{
+  return (struct session_view){
+      .user = {.kind = PARTY_USER, .num = 1, .id = transcript_text(&arena, entry, "user")},
+      .room = transcript_text(&arena, entry, "room"),
+      .now_ms = 1700000000123,
+  };
+}
+
+static struct slice kind_name(enum command_kind kind)
+{
+  static const char *const names[COMMAND_COUNT] = {
+      [COMMAND_REFUSED] = "refused",
+      [COMMAND_NONE] = "none",
+      [COMMAND_SEND] = "send",
+      [COMMAND_READ] = "read",
+      [COMMAND_ENTER] = "enter",
+      [COMMAND_EXIT] = "exit",
+      [COMMAND_EDIT] = "edit",
+      [COMMAND_DELETE] = "delete",
+      [COMMAND_REACT] = "react",
+      [COMMAND_TYPING] = "typing",
+      [COMMAND_DELIVERED] = "delivered",
+      [COMMAND_INVITE] = "invite",
+      [COMMAND_GET_MESSAGE] = "get_message",
+      [COMMAND_GET_MESSAGES] = "get_messages",
+      [COMMAND_GET_CHAT] = "get_chat",
+  };
+  return slice_of(names[kind]);
+}
+
+/* "#room", "user", "number:7" or "uuid:…". */
+static struct slice address_name(const struct address *address)
+{
+  struct text name = {0};
+  if (address->kind == ADDRESS_ROOM) text_append(&name, SLICE("#"));
+  if (address->kind == ADDRESS_UUID) text_append(&name, SLICE("uuid:"));
+  if (address->kind == ADDRESS_NUMBER) {
+    text_append_format(&name, "number:%llu", (unsigned long long)address->num);
+  }
+  text_append(&name, address->id);
+  struct slice copy = arena_copy(&arena, text_slice(&name));
+  text_free(&name);
+  return copy;
+}
+
+static void check_command(struct json_object *expected, const struct command *command,
+                          struct slice name)
+{
+  const struct {
+    const char *member;
+    struct slice actual;
+  } members[] = {
+      {"kind", kind_name(command->kind)}, {"client_id", command->client_id},
+      {"from", command->wire_from},       {"to_raw", command->wire_to},
+      {"to", address_name(&command->to)}, {"text", command->text},
+      {"thread", command->thread},        {"attachments", command->attachments},
+      {"fields", command->fields},        {"key", command->key},
+      {"reaction", command->reaction},    {"invited", address_name(&command->user)},
+      {"match_sid", command->match_sid},
+  };
+  for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+    assert_same(members[i].member, members[i].actual,
+                transcript_text(&arena, expected, members[i].member), name);
+  }
+  assert_int_equal(command->refusal, transcript_err(transcript_text(&arena, expected, "refusal")));
+  struct json_object *number = NULL;
+  json_object_object_get_ex(expected, "message_id", &number);
+  assert_int_equal(command->message_id, number ? (uint64_t)json_object_get_int64(number) : 0);
+}
+
+static void check_decode(struct json_object *entry, struct slice name)
+{
+  struct session_view view = view_of(entry);
+  struct decoding decoding = {.arena = &arena};
+  protocol->decode(&view, transcript_text(&arena, entry, "frame"), &decoding);
+  struct json_object *commands;
+  assert_true(json_object_object_get_ex(entry, "commands", &commands));
+  const struct command *command = decoding.first;
+  for (size_t i = 0; i < json_object_array_length(commands); i++) {
+    if (!command) print_error("%.*s: too few commands\n", SLICE_ARG(name));
+    assert_non_null(command);
+    check_command(json_object_array_get_idx(commands, i), command, name);
+    command = command->next;
+  }
+  if (command) print_error("%.*s: too many commands\n", SLICE_ARG(name));
+  assert_null(command);
+}
+
+/* What the gateway keeps of a command until its outcome is there (command.h). */
+static struct command kept(const struct command *command)
+{
+  return (struct command){
+      .kind = command->kind,
+      .tag = command->tag,
+      .refusal = command->refusal,
+      .client_id = command->client_id,
+      .wire_to = command->wire_to,
+      .message_id = command->message_id,
+  };
+}
+
+static void check_reply(struct json_object *entry, struct slice name)
+{
+  struct session_view view = view_of(entry);
+  struct decoding decoding = {.arena = &arena};
+  enum err err = transcript_err(transcript_text(&arena, entry, "err"));
+  if (json_object_object_get_ex(entry, "frame", NULL)) {
+    protocol->decode(&view, transcript_text(&arena, entry, "frame"), &decoding);
+  } else {
+    decoding_refuse(&decoding, err, nothing);
+  }
+  struct json_object *index = NULL;
+  json_object_object_get_ex(entry, "command", &index);
+  const struct command *command = decoding.first;
+  for (int i = json_object_get_int(index); i > 0 && command; i--) command = command->next;
+  assert_non_null(command);
+  struct command copy = kept(command);
+  const struct outcome outcome = {.err = err, .message_id = 65537, .ts_ms = view.now_ms};
+  protocol->reply(&view, &copy, &outcome, &out);
+  assert_same("answer", text_slice(&out), transcript_text(&arena, entry, "answer"), name);
+}
+
+static void check_encode(struct json_object *entry, struct slice name)
+{
+  struct envelope event;
+  struct slice line = transcript_text(&arena, entry, "envelope");
+  if (envelope_decode(&arena, line, &event) != ERR_OK) {
+    print_error("%.*s: no envelope\n", SLICE_ARG(name));
+    fail();
+  }
+  bool said = protocol->encode(&arena, &event, transcript_text(&arena, entry, "reader"), &out);
+  assert_int_equal(said, !transcript_is_null(entry, "frame"));
+  assert_same("frame", text_slice(&out), transcript_text(&arena, entry, "frame"), name);
+}
+
+static void check_identify(struct json_object *entry, struct slice name)
+{
+  const struct request request = {
+      .method = SLICE("GET"),
+      .path = slice_of(protocol->paths[0]),
+      .query = transcript_text(&arena, entry, "query"),
+      .authorization = transcript_text(&arena, entry, "authorization"),
+  };
+  struct claim claim;
+  enum err err = protocol->identify(&arena, &request, &claim);
+  enum err expected_err = transcript_err(transcript_text(&arena, entry, "err"));
+  if (err != expected_err) print_error("%.*s\n", SLICE_ARG(name));
+  assert_int_equal(err, expected_err);
+  if (err != ERR_OK) return;
+  struct json_object *expected;
+  assert_true(json_object_object_get_ex(entry, "claim", &expected));
+  assert_same("user", claim.user, transcript_text(&arena, expected, "user"), name);
+  assert_same("device", claim.device, transcript_text(&arena, expected, "device"), name);
+  assert_same("room", claim.room, transcript_text(&arena, expected, "room"), name);
+  assert_same("token", claim.token, transcript_text(&arena, expected, "token"), name);
+}
+
+static void the_cases_of_every_protocol(void **state)
+{
+  (void)state;
+  for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
+    protocol = protocols[i];
+    cases = transcript_load(protocol->name, "codec.json");
+    checked = 0;
+    each_case("decode", check_decode);
+    each_case("reply", check_reply);
+    each_case("encode", check_encode);
+    each_case("identify", check_identify);
+    print_message("%s: %u cases\n", protocol->name, checked);
+    json_object_put(cases);
+  }
+}
+
+/* ---- any bytes ---- */
+
+/* Nothing, or JSON by every rule that holds for a peer's frames. */
+static void assert_answer(struct slice answer)
+{
+  if (answer.len == 0) return;
+  if (json_check(answer) != ERR_OK) print_error("no JSON: %.*s\n", SLICE_ARG(answer));
+  assert_int_equal(json_check(answer), ERR_OK);
+}
+
+/* A frame as the gateway makes it of one item. */
+static void assert_frame(const struct protocol *reader_protocol, struct slice item)
+{
+  struct text frame = {0};
+  text_append(&frame, reader_protocol->batch.open);
+  text_append(&frame, item);
+  text_append(&frame, reader_protocol->batch.close);
+  assert_answer(text_slice(&frame));
+  text_free(&frame);
+}
+
+/* The envelope that dispatch would make of a message, written and read again, and what
+ * each protocol shows of it. */
+static void bridge(const struct session_view *view, const struct command *send)
+{
+  const struct envelope sent = {
+      .id = 65537,
+      .seq = 1,
+      .kind = KIND_MESSAGE_SENT,
+      .ts_ms = view->now_ms,
+      .keep = send->to.kind == ADDRESS_ROOM ? protocol->room_keep : protocol->direct_keep,
+      .from = view->user,
+      .to = {.kind = send->to.kind == ADDRESS_ROOM ? PARTY_ROOM : PARTY_USER,
+             .num = 2,
+             .id = send->to.id},
+      .origin = {.protocol = slice_of(protocol->name),
+                 .client_id = send->client_id,
+                 .from = send->wire_from,
+                 .to = send->wire_to},
+      .text = send->text,
+      .thread = send->thread,
+      .attachments = send->attachments,
+      .fields = send->fields,
+  };
+  struct text line = {0};
+  envelope_write(&line, &sent);
+  assert_null(memchr(line.data, '\n', line.len));
+  struct envelope event;
+  assert_int_equal(envelope_decode(&arena, text_slice(&line), &event), ERR_OK);
+  assert_true(slice_equal(event.text, sent.text));
+  assert_true(slice_equal(event.to.id, sent.to.id));
+  for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
+    text_reset(&out);
+    if (protocols[i]->encode(&arena, &event, event.to.id, &out)) {
+      assert_frame(protocols[i], text_slice(&out));
+    }
+  }
+  text_free(&line);
+}
+
+static void check_outcomes(const struct session_view *view, const struct command *command)
+{
+  const enum err errs[] = {ERR_OK, ERR_UNAVAILABLE, ERR_NOT_IN_ROOM};
+  struct command copy = kept(command);
+  for (size_t i = 0; i < sizeof errs / sizeof errs[0]; i++) {
+    const struct outcome outcome = {.err = errs[i], .message_id = 65537, .ts_ms = view->now_ms};
+    text_reset(&out);
+    protocol->reply(view, &copy, &outcome, &out);
+    assert_answer(text_slice(&out));
+    bool failed = copy.kind == COMMAND_REFUSED || errs[i] != ERR_OK;
+    if (failed) assert_true(out.len > 0);
+  }
+}
+
+/* Decodes the bytes, from a buffer of their own size, so that the address sanitizer sees
+ * a step too far. */
+static void feed(struct slice bytes)
+{
+  char *exact = malloc(bytes.len ? bytes.len : 1);
+  if (bytes.len) memcpy(exact, bytes.data, bytes.len);
+  const struct slice frame = {exact, bytes.len};
+  const struct session_view view = {
+      .user = {.kind = PARTY_USER, .num = 1, .id = SLICE("21"), .name = SLICE("21")},
+      .now_ms = 1700000000123,
+  };
+  struct decoding decoding = {.arena = &arena};
+  protocol->decode(&view, frame, &decoding);
+  if (json_check(frame) != ERR_OK) {
+    assert_non_null(decoding.first);
+    assert_ptr_equal(decoding.first, decoding.last);
+    assert_int_equal(decoding.first->kind, COMMAND_REFUSED);
+    assert_int_equal(decoding.first->refusal, ERR_MALFORMED);
+    assert_int_equal(decoding.first->client_id.len, 0);
+  }
+  for (const struct command *command = decoding.first; command; command = command->next) {
+    assert_true(command->kind < COMMAND_COUNT);
+    assert_int_equal(command->kind == COMMAND_REFUSED, command->refusal != ERR_OK);
+    check_outcomes(&view, command);
+    if (command->kind == COMMAND_SEND) bridge(&view, command);
+  }
+  arena_reset(&arena);
+  free(exact);
+}
+
+enum { LONGEST_CUT = 2048, MUTANTS = 60 };
+
+static uint32_t random_state;
+
+/* Numerical Recipes' generator; the seed is the frame's length, so that a failure comes
+ * again. */
+static uint32_t random_below(uint32_t limit)
+{
+  random_state = random_state * 1664525 + 1013904223;
+  return (uint32_t)(((uint64_t)random_state * limit) >> 32);
+}
+
+/* Overwrites, removes or doubles a few bytes. */
+static struct slice mutate(struct slice frame, char *buffer)
+{
+  static const char bytes[] = "{}[]\",:\\u0deE+-.1234567890 \n\t\x01\x7f\xc3\xa9\xff#";
+  memcpy(buffer, frame.data, frame.len);
+  size_t len = frame.len;
+  for (uint32_t change = random_below(4) + 1; change > 0 && len > 0; change--) {
+    size_t at = random_below((uint32_t)len);
+    switch (random_below(3)) {
+    case 0:
+      buffer[at] = bytes[random_below(sizeof bytes - 1)];
+      break;
+    case 1:
+      memmove(buffer + at, buffer + at + 1, --len - at);
+      break;
+    default:
+      memmove(buffer + at + 1, buffer + at, len++ - at);
+      break;
+    }
+  }
+  return (struct slice){buffer, len};
+}
+
+static void whole_cut_and_mutated(void *arg, struct slice frame)
+{
+  (void)arg;
+  feed(frame);
+  if (frame.len == 0 || frame.len > LONGEST_CUT) return;
+  for (size_t len = 0; len < frame.len; len++) feed((struct slice){frame.data, len});
+  char *buffer = malloc(frame.len + 8);
+  random_state = (uint32_t)frame.len;
+  for (int i = 0; i < MUTANTS; i++) feed(mutate(frame, buffer));
+  free(buffer);
+}
+
+static void any_bytes_are_answered(void **state)
+{
+  (void)state;
+  for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
+    protocol = protocols[i];
+    size_t frames = transcript_frames(protocol->name, whole_cut_and_mutated, NULL);
+    print_message("%s: %zu frames\n", protocol->name, frames);
+    assert_true(frames >= 20);
+  }
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_cases_of_every_protocol),
+      cmocka_unit_test(any_bytes_are_answered),
+  };
+  int failed = cmocka_run_group_tests(tests, NULL, NULL);
+  arena_free(&arena);
+  text_free(&out);
+  return failed;
+}
