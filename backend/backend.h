@@ -21,6 +21,9 @@
 struct store;
 struct bus;
 struct directory;
+struct pushes;
+struct presence;
+struct probe;
 
 /* Bounds (design.md, Redis). */
 struct backend_limits {
@@ -61,6 +64,9 @@ struct backend {
   struct store *store;
   struct bus *bus;
   struct directory *directory;
+  struct pushes *pushes;     /* push.h */
+  struct presence *presence;
+  struct probe *probe;       /* probe.h: the proof of readiness */
 };
 
 /* Begins to connect; returns at once. NULL when the URL cannot be read. */
@@ -71,7 +77,8 @@ struct backend *backend_new(const struct backend_options *options,
  * within the last 3 s). `why` gets a short reason when not; it may be NULL. */
 bool backend_ready(const struct backend *backend, const char **why);
 
-/* Pending calls get ERR_UNAVAILABLE; then everything is given back. */
+/* Pending calls get ERR_UNAVAILABLE; then everything is given back. Not from inside a
+ * callback of the backend. */
 void backend_free(struct backend *backend);
 
 #endif

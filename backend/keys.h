@@ -16,6 +16,12 @@ enum owner_kind { OWNER_USER, OWNER_ROOM, OWNER_DIALOG, OWNER_NODE, OWNER_NUMBER
 void key_write(struct text *out, const char *prefix, enum owner_kind kind, struct slice id,
                const char *suffix);
 
+/* How many bytes key_write appends. */
+size_t key_length(const char *prefix, enum owner_kind kind, struct slice id, const char *suffix);
+
+/* "user", "room", ... */
+const char *owner_kind_name(enum owner_kind kind);
+
 /* What a channel name stands for: false when it is none of ours. "parley:all" is
  * not an owner's and gives false. */
 bool channel_read(struct slice channel, const char *prefix, enum owner_kind *kind, struct slice *id);

@@ -1,0 +1,206 @@
+/* A node's hold on Redis, put together: two links, for an ordinary command on a
+ * subscribed connection kills it; what is done when they come and go; readiness. */
+#include <hiredis/hiredis.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "bus_private.h"
+#include "directory_private.h"
+#include "presence_private.h"
+#include "probe.h"
+#include "push.h"
+#include "redis_url.h"
+#include "store.h"
+
+/* `backend` first: the rest is nobody else's. */
+struct whole {
+  struct backend backend;
+  struct backend_events events;
+  struct redis_url url;
+  bool has_lobby;
+};
+
+/* ---- the lobby ---------------------------------------------------------------------- */
+
+static const struct slice lobby = {"lobby", 5};
+
+static void on_lobby(void *arg, enum err err, const struct redisReply *reply)
+{
+  (void)reply;
+  struct whole *whole = arg;
+  if (err == ERR_OK) whole->has_lobby = true;
+}
+
+static void set_if_missing(struct store *store, struct slice value)
+{
+  store_arg(store, value);
+  store_arg(store, SLICE("NX"));
+  store_send(store, NULL, NULL);
+}
+
+/* The room that always exists (protocols.md, conversations), with the first number. */
+static void make_lobby(struct whole *whole)
+{
+  static const char *const record[] = {"name", "lobby", "open", "1", "public", "1", "keep", "log"};
+  struct store *store = whole->backend.store;
+  char uuid[UUID_TEXT_BYTES + 1];
+  uuid_of("room", lobby, uuid);
+  store_begin_command(store, "SET", 3);
+  store_name(store, "numbers:conversations");
+  set_if_missing(store, SLICE("1"));
+  store_begin_command(store, "SET", 3);
+  store_key(store, OWNER_NUMBER, SLICE("c1"), "");
+  set_if_missing(store, SLICE("room:lobby"));
+  store_begin_command(store, "SET", 3);
+  store_key(store, OWNER_UUID, slice_of(uuid), "");
+  set_if_missing(store, SLICE("room:lobby"));
+  store_begin(store, SCRIPT_record_make, 1, 3 + sizeof record / sizeof record[0]);
+  store_key(store, OWNER_ROOM, lobby, ":record");
+  store_number(store, 1);
+  store_arg(store, SLICE("uuid"));
+  store_arg(store, slice_of(uuid));
+  for (size_t i = 0; i < sizeof record / sizeof record[0]; i++)
+    store_arg(store, slice_of(record[i]));
+  store_send(store, on_lobby, whole);
+}
+
+/* ---- links -------------------------------------------------------------------------- */
+
+static void on_store_up(void *arg)
+{
+  struct whole *whole = arg;
+  make_lobby(whole);
+  presence_link_up(whole->backend.presence);
+  probe_now(whole->backend.probe);
+}
+
+static void on_store_down(void *arg)
+{
+  struct whole *whole = arg;
+  whole->has_lobby = false;
+}
+
+static void on_bus_up(void *arg)
+{
+  struct whole *whole = arg;
+  probe_bus_changed(whole->backend.probe);
+}
+
+static void on_bus_down(void *arg)
+{
+  struct whole *whole = arg;
+  probe_bus_changed(whole->backend.probe);
+  whole->events.bus_lost(whole->events.arg);
+}
+
+static void on_message(void *arg, struct slice channel, struct slice payload)
+{
+  struct whole *whole = arg;
+  if (!probe_heard(whole->backend.probe, channel, payload))
+    whole->events.message(whole->events.arg, channel, payload);
+}
+
+static void on_subscribed(void *arg, struct slice channel)
+{
+  struct whole *whole = arg;
+  struct probe *probe = whole->backend.probe;
+  if (slice_equal(channel, probe_channel(probe))) probe_now(probe);
+  whole->events.subscribed(whole->events.arg, channel);
+}
+
+/* ---- readiness ---------------------------------------------------------------------- */
+
+bool backend_ready(const struct backend *backend, const char **why)
+{
+  const struct whole *whole = (const struct whole *)backend;
+  const char *reason = NULL;
+  if (!store_is_up(backend->store))
+    reason = "the command link to Redis is down";
+  else if (!bus_is_up(backend->bus))
+    reason = "the bus link to Redis is down";
+  else if (!whole->has_lobby)
+    reason = "Redis has not answered yet";
+  else if (!presence_has_lease(backend->presence))
+    reason = "the node's lease is not held yet";
+  else if (!probe_proven(backend->probe))
+    reason = "what is published does not come back";
+  if (why && reason) *why = reason;
+  return !reason;
+}
+
+/* ---- life --------------------------------------------------------------------------- */
+
+static void open_links(struct whole *whole)
+{
+  struct backend *backend = &whole->backend;
+  const struct backend_options *options = &backend->options;
+  backend->store = store_new(&(struct store_options){
+    .base = options->base,
+    .url = &whole->url,
+    .prefix = options->prefix,
+    .node = options->node,
+    .timeout_ms = options->limits.command_timeout_ms,
+    .up = on_store_up,
+    .down = on_store_down,
+    .arg = whole,
+  });
+  backend->bus = bus_new(&(struct bus_options){
+    .base = options->base,
+    .url = &whole->url,
+    .prefix = options->prefix,
+    .node = options->node,
+    .timeout_ms = options->limits.command_timeout_ms,
+    .up = on_bus_up,
+    .down = on_bus_down,
+    .message = on_message,
+    .subscribed = on_subscribed,
+    .arg = whole,
+  });
+}
+
+static char *copy(const char *text)
+{
+  return memory_copy(text, strlen(text));
+}
+
+struct backend *backend_new(const struct backend_options *options,
+                            const struct backend_events *events)
+{
+  struct whole *whole = memory_zalloc(sizeof *whole);
+  struct backend *backend = &whole->backend;
+  char error[256];
+  if (!redis_url_parse(&whole->url, options->redis, error, sizeof error)) {
+    log_event(LOG_ERROR, "redis_url", LOG_S("error", error));
+    free(whole);
+    return NULL;
+  }
+  whole->events = *events;
+  backend->options = *options;
+  backend->options.redis = copy(options->redis);
+  backend->options.prefix = copy(options->prefix);
+  backend->options.node = copy(options->node);
+  backend->directory = directory_new(options->limits.directory_entries);
+  backend->pushes = pushes_new(backend);
+  backend->presence = presence_new(backend);
+  backend->probe = probe_new(backend);
+  open_links(whole);
+  bus_subscribe(backend, probe_channel(backend->probe));
+  return backend;
+}
+
+void backend_free(struct backend *backend)
+{
+  struct whole *whole = (struct whole *)backend;
+  bus_free(backend->bus);
+  store_free(backend->store);
+  probe_free(backend->probe);
+  presence_free(backend->presence);
+  pushes_free(backend->pushes);
+  directory_free(backend->directory);
+  free((char *)backend->options.redis);
+  free((char *)backend->options.prefix);
+  free((char *)backend->options.node);
+  redis_url_free(&whole->url);
+  free(whole);
+}

@@ -1,0 +1,226 @@
+/* Rooms: arguments of scripts/room_*.lua, attendance_*.lua and cursor_set.lua. */
+#include "conversation.h"
+
+#include <hiredis/hiredis.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "page.h"
+#include "push.h"
+#include "store.h"
+
+enum { SECONDS_PER_DAY = 86400, MS_PER_SECOND = 1000 };
+
+void room_send(struct backend *backend, const struct room_send *send, stamp_fn *done, void *arg)
+{
+  struct store *store = backend->store;
+  const struct backend_limits *limits = &backend->options.limits;
+  store_begin(store, SCRIPT_room_send, send->dedupe.len ? 6 : 5, 10);
+  store_key(store, OWNER_ROOM, send->room, ":log");
+  store_key(store, OWNER_ROOM, send->room, ":messages");
+  store_key(store, OWNER_ROOM, send->room, ":record");
+  store_key(store, OWNER_ROOM, send->room, ":members");
+  store_key(store, OWNER_ROOM, send->room, ":bans");
+  if (send->dedupe.len) store_key_with(store, OWNER_ROOM, send->room, ":sent:", send->dedupe);
+  store_arg(store, send->rest);
+  store_key(store, OWNER_ROOM, send->room, "");
+  store_number(store, limits->log_messages);
+  store_number(store, (uint64_t)(limits->log_days + 1) * SECONDS_PER_DAY);
+  store_number(store, push_today());
+  store_arg(store, send->user);
+  store_number(store, (uint64_t)limits->dedupe_seconds * MS_PER_SECOND);
+  store_number(store, send->stored);
+  store_arg(store, push_wait_field(backend->pushes));
+  store_arg(store, SLICE(""));
+  push_send(backend->pushes, done, arg);
+}
+
+void room_page(struct backend *backend, struct slice room, uint64_t after_seq, unsigned max_count,
+               size_t max_bytes, page_fn *done, void *arg)
+{
+  struct store *store = backend->store;
+  store_begin(store, SCRIPT_list_page, 3, 4);
+  store_key(store, OWNER_ROOM, room, ":log");
+  store_key(store, OWNER_ROOM, room, ":messages");
+  store_key(store, OWNER_ROOM, room, ":record");
+  store_number(store, after_seq);
+  store_number(store, max_count);
+  store_number(store, max_bytes);
+  store_number(store, push_keep_from(backend->options.limits.log_days));
+  page_send(backend, done, arg);
+}
+
+/* ---- membership --------------------------------------------------------------------- */
+
+/* Entering or leaving, between the room's tag and the user's. */
+struct passage {
+  struct backend *backend;
+  const char *change; /* of the user's rooms: SADD, SREM */
+  err_fn *done;
+  void *arg;
+  struct slice room, user, rest; /* of `bytes` */
+  char bytes[];
+};
+
+static struct slice keep(char **at, struct slice bytes)
+{
+  if (bytes.len) memcpy(*at, bytes.data, bytes.len);
+  struct slice kept = {*at, bytes.len};
+  *at += bytes.len;
+  return kept;
+}
+
+static struct passage *passage_new(struct backend *backend, struct slice room, struct slice user,
+                                   struct slice rest, err_fn *done, void *arg)
+{
+  struct passage *passage = memory_alloc(sizeof *passage + room.len + user.len + rest.len);
+  *passage = (struct passage){.backend = backend, .done = done, .arg = arg};
+  char *at = passage->bytes;
+  passage->room = keep(&at, room);
+  passage->user = keep(&at, user);
+  passage->rest = keep(&at, rest);
+  return passage;
+}
+
+static const struct {
+  const char *word;
+  enum err err;
+} passage_answers[] = {
+  {"NEW", ERR_OK},         {"OLD", ERR_OK},           {"GONE", ERR_OK},
+  {"NONE", ERR_OK},        {"NOROOM", ERR_NOT_FOUND}, {"BANNED", ERR_FORBIDDEN},
+  {"CLOSED", ERR_NOT_IN_ROOM},
+};
+
+static enum err read_passage(const struct redisReply *reply)
+{
+  struct slice word = reply_slice(reply);
+  for (size_t i = 0; i < sizeof passage_answers / sizeof passage_answers[0]; i++)
+    if (slice_is(word, passage_answers[i].word)) return passage_answers[i].err;
+  return ERR_INTERNAL;
+}
+
+/* The room's side is done; the user's set of rooms follows. */
+static void on_room_side(void *arg, enum err err, const struct redisReply *reply)
+{
+  struct passage *passage = arg;
+  if (err == ERR_OK) err = read_passage(reply);
+  if (err != ERR_OK) {
+    if (passage->done) passage->done(passage->arg, err);
+    free(passage);
+    return;
+  }
+  struct store *store = passage->backend->store;
+  store_begin(store, SCRIPT_user_rooms, 1, 4);
+  store_key(store, OWNER_USER, passage->user, ":rooms");
+  store_arg(store, slice_of(passage->change));
+  store_arg(store, passage->room);
+  store_key(store, OWNER_USER, passage->user, "");
+  store_arg(store, passage->rest);
+  plain_send(passage->backend, passage->done, passage->arg);
+  free(passage);
+}
+
+void room_enter(struct backend *backend, struct slice room, struct slice user, struct slice rest,
+                err_fn *done, void *arg)
+{
+  struct store *store = backend->store;
+  struct passage *passage = passage_new(backend, room, user, rest, done, arg);
+  passage->change = "SADD";
+  store_begin(store, SCRIPT_room_enter, 5, 3);
+  store_key(store, OWNER_ROOM, room, ":record");
+  store_key(store, OWNER_ROOM, room, ":members");
+  store_key(store, OWNER_ROOM, room, ":bans");
+  store_key(store, OWNER_ROOM, room, ":invites");
+  store_key(store, OWNER_ROOM, room, ":cursors");
+  store_arg(store, user);
+  store_key(store, OWNER_ROOM, room, "");
+  store_arg(store, rest);
+  store_send(store, on_room_side, passage);
+}
+
+void room_exit(struct backend *backend, struct slice room, struct slice user, struct slice rest,
+               err_fn *done, void *arg)
+{
+  struct store *store = backend->store;
+  struct passage *passage = passage_new(backend, room, user, rest, done, arg);
+  passage->change = "SREM";
+  store_begin(store, SCRIPT_room_exit, 3, 3);
+  store_key(store, OWNER_ROOM, room, ":record");
+  store_key(store, OWNER_ROOM, room, ":members");
+  store_key(store, OWNER_ROOM, room, ":cursors");
+  store_arg(store, user);
+  store_key(store, OWNER_ROOM, room, "");
+  store_arg(store, rest);
+  store_send(store, on_room_side, passage);
+}
+
+/* ---- numbers ------------------------------------------------------------------------ */
+
+struct number_waiter {
+  page_fn *page_done;
+  stamp_fn *stamp_done;
+  void *arg;
+};
+
+static void on_number(void *arg, enum err err, const struct redisReply *reply)
+{
+  struct number_waiter waiter = *(struct number_waiter *)arg;
+  free(arg);
+  uint64_t number = 0;
+  if (err == ERR_OK && reply->type != REDIS_REPLY_NIL && !reply_number(reply, &number))
+    err = ERR_INTERNAL;
+  if (waiter.page_done)
+    waiter.page_done(waiter.arg, &(struct page){.err = err, .seq = number});
+  else if (waiter.stamp_done)
+    waiter.stamp_done(waiter.arg, &(struct stamp){.err = err, .seq = number});
+}
+
+static void send_for_number(struct backend *backend, struct number_waiter waiter)
+{
+  struct number_waiter *kept = memory_alloc(sizeof *kept);
+  *kept = waiter;
+  store_send(backend->store, on_number, kept);
+}
+
+void room_cursor_get(struct backend *backend, struct slice room, struct slice user, page_fn *done,
+                     void *arg)
+{
+  store_begin_command(backend->store, "HGET", 2);
+  store_key(backend->store, OWNER_ROOM, room, ":cursors");
+  store_arg(backend->store, user);
+  send_for_number(backend, (struct number_waiter){.page_done = done, .arg = arg});
+}
+
+void room_cursor_set(struct backend *backend, struct slice room, struct slice user, uint64_t seq)
+{
+  store_begin(backend->store, SCRIPT_cursor_set, 1, 2);
+  store_key(backend->store, OWNER_ROOM, room, ":cursors");
+  store_arg(backend->store, user);
+  store_number(backend->store, seq);
+  store_send(backend->store, NULL, NULL);
+}
+
+static void attendance(struct backend *backend, enum script script, struct slice room,
+                       struct slice user, struct slice session, struct slice rest)
+{
+  store_begin(backend->store, script, 1, 4);
+  store_key(backend->store, OWNER_ROOM, room, ":attendance");
+  store_arg(backend->store, user);
+  store_arg(backend->store, session);
+  store_key(backend->store, OWNER_ROOM, room, "");
+  store_arg(backend->store, rest);
+}
+
+void attendance_begin(struct backend *backend, struct slice room, struct slice user,
+                      struct slice session, struct slice rest, stamp_fn *done, void *arg)
+{
+  attendance(backend, SCRIPT_attendance_begin, room, user, session, rest);
+  send_for_number(backend, (struct number_waiter){.stamp_done = done, .arg = arg});
+}
+
+void attendance_end(struct backend *backend, struct slice room, struct slice user,
+                    struct slice session, struct slice rest, stamp_fn *done, void *arg)
+{
+  attendance(backend, SCRIPT_attendance_end, room, user, session, rest);
+  send_for_number(backend, (struct number_waiter){.stamp_done = done, .arg = arg});
+}

@@ -1,0 +1,322 @@
+/* The directory: an LRU in front of records in Redis, and the making of records.
+ *
+ *   resolve ──► LRU? ──► HMGET record ──► there? ──► entry
+ *                                           │ no, and `create`
+ *               INCR number, SET uuid NX ◄──┘
+ *               SET number's entry, record_make ──► entry (of whoever was first) */
+#include "directory_private.h"
+
+#include <assert.h>
+#include <hiredis/hiredis.h>
+#include <stdlib.h>
+
+#include <uthash.h>
+#include <utlist.h>
+
+#include "base/memory.h"
+#include "page.h"
+#include "store.h"
+
+/* One entry; its strings stand behind it. The key is the kind as one byte, then the id. */
+struct known {
+  UT_hash_handle hh;
+  struct known *prev, *next; /* the list: least recently used first */
+  struct entry entry;
+  size_t key_len;
+  char bytes[]; /* kind, id, uuid, and the name where it is not the id */
+};
+
+struct directory {
+  struct known *table, *list;
+  unsigned max_entries;
+  struct text key;
+};
+
+struct directory *directory_new(unsigned max_entries)
+{
+  struct directory *directory = memory_zalloc(sizeof *directory);
+  directory->max_entries = max_entries;
+  return directory;
+}
+
+static void forget(struct directory *directory, struct known *known)
+{
+  HASH_DELETE(hh, directory->table, known);
+  DL_DELETE(directory->list, known);
+  free(known);
+}
+
+void directory_free(struct directory *directory)
+{
+  while (directory->list) forget(directory, directory->list);
+  text_free(&directory->key);
+  free(directory);
+}
+
+size_t directory_count(const struct directory *directory)
+{
+  return HASH_COUNT(directory->table);
+}
+
+static struct known *look_up(struct directory *directory, enum owner_kind kind, struct slice id)
+{
+  text_reset(&directory->key);
+  text_append_char(&directory->key, (char)kind);
+  text_append(&directory->key, id);
+  struct known *known;
+  HASH_FIND(hh, directory->table, directory->key.data, directory->key.len, known);
+  return known;
+}
+
+const struct entry *directory_find(struct backend *backend, enum owner_kind kind, struct slice id)
+{
+  struct directory *directory = backend->directory;
+  struct known *known = look_up(directory, kind, id);
+  if (!known) return NULL;
+  DL_DELETE(directory->list, known);
+  DL_APPEND(directory->list, known);
+  return &known->entry;
+}
+
+static struct slice keep(char **at, struct slice bytes)
+{
+  if (bytes.len) memcpy(*at, bytes.data, bytes.len);
+  struct slice kept = {*at, bytes.len};
+  *at += bytes.len;
+  return kept;
+}
+
+static struct known *known_new(const struct entry *entry)
+{
+  bool named = entry->name.len && !slice_equal(entry->name, entry->id);
+  size_t size = 1 + entry->id.len + entry->uuid.len + (named ? entry->name.len : 0);
+  struct known *known = memory_zalloc(sizeof *known + size);
+  char *at = known->bytes;
+  *at++ = (char)entry->kind;
+  known->entry = (struct entry){.kind = entry->kind, .num = entry->num};
+  known->entry.id = keep(&at, entry->id);
+  known->entry.uuid = keep(&at, entry->uuid);
+  known->entry.name = named ? keep(&at, entry->name) : known->entry.id;
+  known->key_len = 1 + entry->id.len;
+  return known;
+}
+
+static const struct entry *keep_entry(struct directory *directory, const struct entry *entry)
+{
+  struct known *known = known_new(entry); /* before the old one goes: `entry` may be that one */
+  struct known *old = look_up(directory, entry->kind, entry->id);
+  if (old) forget(directory, old);
+  while (HASH_COUNT(directory->table) >= directory->max_entries && directory->list)
+    forget(directory, directory->list);
+  HASH_ADD_KEYPTR(hh, directory->table, known->bytes, known->key_len, known);
+  DL_APPEND(directory->list, known);
+  return &known->entry;
+}
+
+void directory_keep(struct backend *backend, const struct entry *entry)
+{
+  keep_entry(backend->directory, entry);
+}
+
+struct slice directory_dialog_id(struct slice a, struct slice b, char *buffer)
+{
+  bool in_order = slice_compare(a, b) <= 0;
+  struct slice low = in_order ? a : b;
+  struct slice high = in_order ? b : a;
+  char *at = buffer;
+  keep(&at, low);
+  *at++ = '|';
+  keep(&at, high);
+  return (struct slice){buffer, (size_t)(at - buffer)};
+}
+
+/* ---- numbers and UUIDs -------------------------------------------------------------- */
+
+struct claim_call {
+  struct backend *backend;
+  enum owner_kind kind;
+  claimed_fn *done;
+  void *arg;
+  enum err err;
+  uint64_t num;
+  char uuid[UUID_TEXT_BYTES + 1];
+  size_t owner_len;
+  char owner[]; /* "user:31" */
+};
+
+/* "u7" of a user; rooms and dialogs are numbered together: "c7". */
+static void write_number(struct text *out, enum owner_kind kind, uint64_t num)
+{
+  text_append_char(out, kind == OWNER_USER ? 'u' : 'c');
+  text_append_number(out, num);
+}
+
+static void on_uuid_claimed(void *arg, enum err err, const struct redisReply *reply)
+{
+  struct claim_call *claim = arg;
+  struct store *store = claim->backend->store;
+  struct slice owner = {claim->owner, claim->owner_len};
+  if (err == ERR_OK) err = claim->err;
+  if (err == ERR_OK && reply->type != REDIS_REPLY_NIL && !slice_equal(reply_slice(reply), owner))
+    err = ERR_CONFLICT;
+  if (err == ERR_OK) {
+    struct text number = {0};
+    write_number(&number, claim->kind, claim->num);
+    store_begin_command(store, "SET", 2);
+    store_key(store, OWNER_NUMBER, text_slice(&number), "");
+    store_arg(store, owner);
+    store_send(store, NULL, NULL);
+    text_free(&number);
+  }
+  claim->done(claim->arg, err, claim->num, claim->uuid);
+  free(claim);
+}
+
+static void on_number_taken(void *arg, enum err err, const struct redisReply *reply)
+{
+  struct claim_call *claim = arg; /* on_uuid_claimed, which comes behind, frees it */
+  claim->err = err;
+  if (err == ERR_OK && !reply_number(reply, &claim->num)) claim->err = ERR_INTERNAL;
+}
+
+static struct claim_call *claim_new(struct backend *backend, enum owner_kind kind, struct slice id)
+{
+  struct slice name = slice_of(owner_kind_name(kind));
+  struct claim_call *claim = memory_zalloc(sizeof *claim + name.len + 1 + id.len);
+  claim->backend = backend;
+  claim->kind = kind;
+  char *at = claim->owner;
+  keep(&at, name);
+  *at++ = ':';
+  keep(&at, id);
+  claim->owner_len = (size_t)(at - claim->owner);
+  uuid_of(name.data, id, claim->uuid);
+  return claim;
+}
+
+void directory_claim(struct backend *backend, enum owner_kind kind, struct slice id,
+                     claimed_fn *done, void *arg)
+{
+  struct store *store = backend->store;
+  struct claim_call *claim = claim_new(backend, kind, id);
+  claim->done = done;
+  claim->arg = arg;
+  store_begin_command(store, "INCR", 1);
+  store_name(store, kind == OWNER_USER ? "numbers:users" : "numbers:conversations");
+  store_send(store, on_number_taken, claim);
+  store_begin_command(store, "SET", 4);
+  store_key(store, OWNER_UUID, slice_of(claim->uuid), "");
+  store_arg(store, (struct slice){claim->owner, claim->owner_len});
+  store_arg(store, SLICE("NX"));
+  store_arg(store, SLICE("GET"));
+  store_send(store, on_uuid_claimed, claim);
+}
+
+void directory_disclaim(struct backend *backend, enum owner_kind kind, uint64_t num)
+{
+  struct text number = {0};
+  write_number(&number, kind, num);
+  store_begin_command(backend->store, "DEL", 1);
+  store_key(backend->store, OWNER_NUMBER, text_slice(&number), "");
+  store_send(backend->store, NULL, NULL);
+  text_free(&number);
+}
+
+/* ---- resolving ---------------------------------------------------------------------- */
+
+struct resolve {
+  struct backend *backend;
+  enum owner_kind kind;
+  bool create;
+  uint64_t claimed; /* the number taken, 0: none */
+  entry_fn *done;
+  void *arg;
+  struct slice id; /* of `bytes` */
+  char bytes[];
+};
+
+static void resolved(struct resolve *resolve, enum err err, const struct entry *entry)
+{
+  resolve->done(resolve->arg, err, entry);
+  free(resolve);
+}
+
+/* num, uuid, name. False: there is no record. */
+static bool read_record(const struct resolve *resolve, const struct redisReply *reply,
+                        struct entry *entry)
+{
+  if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3) return false;
+  *entry = (struct entry){.kind = resolve->kind, .id = resolve->id};
+  if (!reply_number(reply->element[0], &entry->num)) return false;
+  entry->uuid = reply_slice(reply->element[1]);
+  entry->name = reply_slice(reply->element[2]);
+  return true;
+}
+
+static const char *record_suffix(enum owner_kind kind)
+{
+  return kind == OWNER_USER ? ":profile" : ":record";
+}
+
+static void on_record_made(void *arg, enum err err, const struct redisReply *reply)
+{
+  struct resolve *resolve = arg;
+  struct entry entry;
+  if (err == ERR_OK && !read_record(resolve, reply, &entry)) err = ERR_INTERNAL;
+  if (err != ERR_OK) {
+    resolved(resolve, err, NULL);
+    return;
+  }
+  if (entry.num != resolve->claimed)
+    directory_disclaim(resolve->backend, resolve->kind, resolve->claimed);
+  resolved(resolve, ERR_OK, keep_entry(resolve->backend->directory, &entry));
+}
+
+static void on_claimed(void *arg, enum err err, uint64_t num, const char *uuid)
+{
+  struct resolve *resolve = arg;
+  if (err != ERR_OK) {
+    resolved(resolve, err, NULL);
+    return;
+  }
+  struct store *store = resolve->backend->store;
+  resolve->claimed = num;
+  store_begin(store, SCRIPT_record_make, 1, 3);
+  store_key(store, resolve->kind, resolve->id, record_suffix(resolve->kind));
+  store_number(store, num);
+  store_arg(store, SLICE("uuid"));
+  store_arg(store, slice_of(uuid));
+  store_send(store, on_record_made, resolve);
+}
+
+static void on_record(void *arg, enum err err, const struct redisReply *reply)
+{
+  struct resolve *resolve = arg;
+  struct entry entry;
+  if (err != ERR_OK)
+    resolved(resolve, err, NULL);
+  else if (read_record(resolve, reply, &entry))
+    resolved(resolve, ERR_OK, keep_entry(resolve->backend->directory, &entry));
+  else if (resolve->create && resolve->kind != OWNER_ROOM)
+    directory_claim(resolve->backend, resolve->kind, resolve->id, on_claimed, resolve);
+  else
+    resolved(resolve, ERR_NOT_FOUND, NULL);
+}
+
+void directory_resolve(struct backend *backend, enum owner_kind kind, struct slice id, bool create,
+                       entry_fn *done, void *arg)
+{
+  assert(kind == OWNER_USER || kind == OWNER_ROOM || kind == OWNER_DIALOG);
+  struct store *store = backend->store;
+  struct resolve *resolve = memory_alloc(sizeof *resolve + id.len);
+  *resolve = (struct resolve){
+    .backend = backend, .kind = kind, .create = create, .done = done, .arg = arg};
+  char *at = resolve->bytes;
+  resolve->id = keep(&at, id);
+  store_begin_command(store, "HMGET", 4);
+  store_key(store, kind, id, record_suffix(kind));
+  store_arg(store, SLICE("num"));
+  store_arg(store, SLICE("uuid"));
+  store_arg(store, SLICE("name"));
+  store_send(store, on_record, resolve);
+}

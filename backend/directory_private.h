@@ -1,0 +1,22 @@
+/* The directory as the rest of backend/ uses it. Private to backend/. */
+#ifndef PARLEY_BACKEND_DIRECTORY_PRIVATE_H
+#define PARLEY_BACKEND_DIRECTORY_PRIVATE_H
+
+#include "directory.h"
+#include "uuid.h"
+
+struct directory *directory_new(unsigned max_entries);
+void directory_free(struct directory *directory);
+size_t directory_count(const struct directory *directory);
+
+/* Takes a fresh number and the UUID of who has no record yet; ERR_CONFLICT: the UUID is
+ * somebody else's. The number's entry is on its way when done is called, so that a
+ * record which is made next never stands without it. */
+typedef void claimed_fn(void *arg, enum err err, uint64_t num, const char *uuid);
+void directory_claim(struct backend *backend, enum owner_kind kind, struct slice id,
+                     claimed_fn *done, void *arg);
+
+/* Another node was faster: nobody has that number. */
+void directory_disclaim(struct backend *backend, enum owner_kind kind, uint64_t num);
+
+#endif

@@ -1,0 +1,80 @@
+/* Inboxes: arguments of scripts/inbox_*.lua, in their order. */
+#include "inbox.h"
+
+#include "clock.h"
+#include "page.h"
+#include "push.h"
+#include "store.h"
+
+enum {
+  SECONDS_PER_DAY = 86400,
+  MS_PER_SECOND = 1000,
+  /* What one confirmation takes out at most: a client has no more than its outbox
+   * (1 MiB) to confirm. */
+  CONFIRM_COUNT = 1000,
+  CONFIRM_BYTES = 2 << 20,
+};
+
+void inbox_push(struct backend *backend, const struct inbox_push *push, stamp_fn *done, void *arg)
+{
+  struct store *store = backend->store;
+  const struct backend_limits *limits = &backend->options.limits;
+  store_begin(store, SCRIPT_inbox_push, push->dedupe.len ? 4 : 3, 10);
+  store_key(store, OWNER_USER, push->user, ":unread");
+  store_key(store, OWNER_USER, push->user, ":unread:messages");
+  store_key(store, OWNER_USER, push->user, ":inbox");
+  if (push->dedupe.len) store_key_with(store, OWNER_USER, push->user, ":sent:", push->dedupe);
+  store_arg(store, push->rest);
+  store_key(store, OWNER_USER, push->user, "");
+  store_number(store, limits->inbox_messages);
+  store_number(store, (uint64_t)(limits->inbox_days + 1) * SECONDS_PER_DAY);
+  store_number(store, push_today());
+  store_number(store, push_keep_from(limits->inbox_days));
+  store_number(store, (uint64_t)limits->dedupe_seconds * MS_PER_SECOND);
+  store_number(store, push->stored);
+  store_arg(store, push_wait_field(backend->pushes));
+  store_arg(store, SLICE(""));
+  push_send(backend->pushes, done, arg);
+}
+
+void inbox_page(struct backend *backend, struct slice user, uint64_t after_seq, unsigned max_count,
+                size_t max_bytes, page_fn *done, void *arg)
+{
+  struct store *store = backend->store;
+  store_begin(store, SCRIPT_list_page, 3, 4);
+  store_key(store, OWNER_USER, user, ":unread");
+  store_key(store, OWNER_USER, user, ":unread:messages");
+  store_key(store, OWNER_USER, user, ":inbox");
+  store_number(store, after_seq);
+  store_number(store, max_count);
+  store_number(store, max_bytes);
+  store_number(store, push_keep_from(backend->options.limits.inbox_days));
+  page_send(backend, done, arg);
+}
+
+void inbox_confirm(struct backend *backend, struct slice user, uint64_t id, page_fn *done, void *arg)
+{
+  struct store *store = backend->store;
+  uint64_t reader_ms = (uint64_t)backend->options.limits.reader_days * SECONDS_PER_DAY * MS_PER_SECOND;
+  uint64_t now_ms = clock_wall_ms();
+  store_begin(store, SCRIPT_inbox_confirm, 3, 4);
+  store_key(store, OWNER_USER, user, ":unread");
+  store_key(store, OWNER_USER, user, ":unread:messages");
+  store_key(store, OWNER_USER, user, ":profile");
+  store_number(store, id);
+  store_number(store, now_ms > reader_ms ? now_ms - reader_ms : 0);
+  store_number(store, CONFIRM_COUNT);
+  store_number(store, CONFIRM_BYTES);
+  page_send(backend, done, arg);
+}
+
+void inbox_read(struct backend *backend, struct slice user, const uint64_t *ids, size_t count,
+                page_fn *done, void *arg)
+{
+  struct store *store = backend->store;
+  store_begin(store, SCRIPT_inbox_read, 2, (unsigned)count);
+  store_key(store, OWNER_USER, user, ":unread");
+  store_key(store, OWNER_USER, user, ":unread:messages");
+  for (size_t i = 0; i < count; i++) store_number(store, ids[i]);
+  page_send(backend, done, arg);
+}

@@ -1,0 +1,411 @@
+/* One hiredis connection at a time, and what hiredis leaves to its user: coming
+ * back, timeouts, and that a callback is called exactly once. Of hiredis (1.2) it
+ * is good to know that
+ * - it never connects again: every try is a new context;
+ * - a lost connection gives pending callbacks a NULL reply, then calls the
+ *   disconnect callback; a refused one calls the connect callback only; and after
+ *   redisAsyncFree on one that was never established neither is called;
+ * - redisAsyncFree inside a callback happens after that callback;
+ * - its own command timeout is pushed back by every byte that is sent or received,
+ *   so that it is no bound on a command's age: hence `pending` and `watch`. */
+#include "link.h"
+
+#include <assert.h>
+#include <event2/util.h>
+#include <hiredis/async.h>
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <hiredis/adapters/libevent.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "clock.h"
+#include "resp.h"
+
+enum {
+  BACKOFF_FIRST_MS = 50,
+  BACKOFF_MAX_MS = 5000,
+  PENDING_FIRST = 64,
+  /* A watch that rings so late tells that this process was paused, not Redis. */
+  LATE_MS = 500,
+};
+
+enum link_state { LINK_WAITING, LINK_CONNECTING, LINK_GREETING, LINK_UP };
+
+struct pending {
+  link_fn *done;
+  void *arg;
+  uint64_t since_ms;
+};
+
+/* A ring: `count` commands from `first` on, in the order in which they were sent. */
+struct pendings {
+  struct pending *slots;
+  size_t first, count, cap; /* cap: a power of two */
+};
+
+struct link {
+  struct link_options options;
+  enum link_state state;
+  redisAsyncContext *context; /* NULL while waiting */
+  void (*add_write)(void *adapter); /* the adapter's own */
+  struct pendings pending; /* sent on `context`, not answered yet */
+  struct pendings refused; /* never sent; told in the next turn of the loop */
+  uint64_t since_ms;       /* when this try to connect began */
+  uint64_t watch_at_ms;    /* when `watch` rings; 0: not set */
+  unsigned tries;          /* since the link was last up */
+  unsigned unanswered;     /* commands of the greeting */
+  bool flushing;
+  struct event *retry, *watch, *refuse, *flush;
+};
+
+/* ---- pending commands --------------------------------------------------------------- */
+
+static void pendings_push(struct pendings *pendings, struct pending entry)
+{
+  if (pendings->count == pendings->cap) {
+    size_t cap = pendings->cap ? pendings->cap * 2 : PENDING_FIRST;
+    struct pending *slots = memory_alloc(cap * sizeof *slots);
+    for (size_t i = 0; i < pendings->count; i++)
+      slots[i] = pendings->slots[(pendings->first + i) & (pendings->cap - 1)];
+    free(pendings->slots);
+    *pendings = (struct pendings){.slots = slots, .count = pendings->count, .cap = cap};
+  }
+  pendings->slots[(pendings->first + pendings->count) & (pendings->cap - 1)] = entry;
+  pendings->count++;
+}
+
+static struct pending pendings_shift(struct pendings *pendings)
+{
+  assert(pendings->count > 0);
+  struct pending entry = pendings->slots[pendings->first];
+  pendings->first = (pendings->first + 1) & (pendings->cap - 1);
+  pendings->count--;
+  return entry;
+}
+
+static void tell_all(struct pendings *pendings)
+{
+  while (pendings->count) {
+    struct pending entry = pendings_shift(pendings);
+    if (entry.done) entry.done(entry.arg, ERR_UNAVAILABLE, NULL);
+  }
+}
+
+/* ---- going down --------------------------------------------------------------------- */
+
+static uint64_t backoff_ms(unsigned tries)
+{
+  uint64_t delay = BACKOFF_MAX_MS;
+  if (tries < 8 && ((uint64_t)BACKOFF_FIRST_MS << tries) < delay)
+    delay = (uint64_t)BACKOFF_FIRST_MS << tries;
+  uint32_t random;
+  evutil_secure_rng_get_bytes(&random, sizeof random);
+  return delay / 2 + random % (delay / 2 + 1); /* so that not all nodes come back at once */
+}
+
+/* The connection is gone or given up. What was pending on it is told by hiredis'
+ * own NULL replies, which come before or after this. */
+static void go_down(struct link *link, const char *reason)
+{
+  if (link->state == LINK_WAITING) return;
+  bool was_up = link->state == LINK_UP;
+  uint64_t delay_ms = backoff_ms(link->tries++);
+  link->state = LINK_WAITING;
+  link->unanswered = 0;
+  link->watch_at_ms = 0;
+  event_del(link->watch);
+  struct timeval delay = clock_timeval(delay_ms);
+  event_add(link->retry, &delay);
+  log_event(was_up ? LOG_WARNING : LOG_INFO, was_up ? "redis_link_lost" : "redis_link_failed",
+            LOG_S("link", link->options.name), LOG_S("reason", reason),
+            LOG_N("retry_ms", delay_ms));
+  if (was_up) link->options.down(link->options.arg);
+}
+
+void link_restart(struct link *link, const char *reason)
+{
+  redisAsyncContext *context = link->context;
+  if (!context) return;
+  link->context = NULL;
+  go_down(link, reason);
+  redisAsyncFree(context);
+}
+
+static const char *reason_of(const redisAsyncContext *context)
+{
+  return context->errstr && context->errstr[0] ? context->errstr : "closed";
+}
+
+static void on_disconnect(const redisAsyncContext *context, int status)
+{
+  (void)status;
+  struct link *link = context->data;
+  if (link->context != context) return; /* given up by link_restart */
+  link->context = NULL;
+  go_down(link, reason_of(context));
+}
+
+/* ---- the watch ---------------------------------------------------------------------- */
+
+static uint64_t oldest_ms(const struct link *link)
+{
+  return link->pending.count ? link->pending.slots[link->pending.first].since_ms : link->since_ms;
+}
+
+static void watch_set(struct link *link, uint64_t now_ms, uint64_t delay_ms)
+{
+  struct timeval delay = clock_timeval(delay_ms);
+  link->watch_at_ms = now_ms + delay_ms;
+  event_add(link->watch, &delay);
+}
+
+static void on_watch(evutil_socket_t fd, short what, void *arg)
+{
+  (void)fd;
+  (void)what;
+  struct link *link = arg;
+  uint64_t now_ms = clock_now_ms();
+  bool late = now_ms > link->watch_at_ms + LATE_MS;
+  link->watch_at_ms = 0;
+  if (link->state == LINK_WAITING || (link->state == LINK_UP && !link->pending.count)) return;
+  uint64_t age_ms = now_ms - oldest_ms(link);
+  if (age_ms < link->options.timeout_ms) {
+    watch_set(link, now_ms, link->options.timeout_ms - age_ms);
+  } else if (late) {
+    watch_set(link, now_ms, LATE_MS); /* the answers may be here, unread */
+  } else {
+    link_restart(link, "an answer is overdue");
+  }
+}
+
+/* ---- commands ----------------------------------------------------------------------- */
+
+static void on_reply(redisAsyncContext *context, void *reply, void *arg)
+{
+  (void)arg;
+  struct link *link = context->data;
+  struct pending entry = pendings_shift(&link->pending);
+  if (!reply && link->context == context) go_down(link, reason_of(context));
+  if (entry.done) entry.done(entry.arg, reply ? ERR_OK : ERR_UNAVAILABLE, reply);
+}
+
+static void on_refuse(evutil_socket_t fd, short what, void *arg)
+{
+  (void)fd;
+  (void)what;
+  struct link *link = arg;
+  for (size_t count = link->refused.count; count; count--) {
+    struct pending entry = pendings_shift(&link->refused);
+    entry.done(entry.arg, ERR_UNAVAILABLE, NULL);
+  }
+}
+
+void link_refuse(struct link *link, link_fn *done, void *arg)
+{
+  if (!done) return;
+  if (!link->refused.count) event_add(link->refuse, &(struct timeval){0, 0});
+  pendings_push(&link->refused, (struct pending){.done = done, .arg = arg});
+}
+
+static bool send_command(struct link *link, const char *command, size_t len, link_fn *done, void *arg)
+{
+  if (redisAsyncFormattedCommand(link->context, on_reply, NULL, command, len) != REDIS_OK)
+    return false;
+  uint64_t now_ms = clock_now_ms();
+  pendings_push(&link->pending, (struct pending){.done = done, .arg = arg, .since_ms = now_ms});
+  if (!link->watch_at_ms) watch_set(link, now_ms, link->options.timeout_ms);
+  return true;
+}
+
+void link_command(struct link *link, const char *command, size_t len, link_fn *done, void *arg)
+{
+  if (link->state != LINK_UP || !link->context || !send_command(link, command, len, done, arg))
+    link_refuse(link, done, arg);
+}
+
+static void on_message(redisAsyncContext *context, void *reply, void *arg)
+{
+  (void)arg;
+  struct link *link = context->data;
+  /* NULL comes once for each channel when the connection goes: on_disconnect tells. */
+  if (reply && link->context == context) link->options.message(link->options.arg, reply);
+}
+
+bool link_subscribe(struct link *link, const char *command, size_t len)
+{
+  return link->state == LINK_UP && link->context &&
+         redisAsyncFormattedCommand(link->context, on_message, NULL, command, len) == REDIS_OK;
+}
+
+/* ---- writing ------------------------------------------------------------------------ */
+
+/* Takes the place of the adapter's hook: instead of waiting for the socket to be
+ * writable, which costs two epoll_ctl a write, everything that this turn of the loop
+ * produces is written at its end. What the socket does not take waits for it. */
+static void on_add_write(void *adapter)
+{
+  redisAsyncContext *context = ((redisLibeventEvents *)adapter)->context;
+  struct link *link = context->data;
+  bool connected = context->c.flags & REDIS_CONNECTED;
+  if (connected && link->context == context && !link->flushing)
+    event_active(link->flush, EV_WRITE, 0);
+  else
+    link->add_write(adapter);
+}
+
+static void on_flush(evutil_socket_t fd, short what, void *arg)
+{
+  (void)fd;
+  (void)what;
+  struct link *link = arg;
+  if (!link->context) return;
+  link->flushing = true;
+  redisAsyncHandleWrite(link->context);
+  link->flushing = false;
+}
+
+/* ---- greeting ----------------------------------------------------------------------- */
+
+static void on_greeted(void *arg, enum err err, const struct redisReply *reply)
+{
+  struct link *link = arg;
+  if (err != ERR_OK || link->state != LINK_GREETING) return;
+  if (reply->type == REDIS_REPLY_ERROR) {
+    link_restart(link, reply->str);
+    return;
+  }
+  if (--link->unanswered) return;
+  link->state = LINK_UP;
+  link->tries = 0;
+  log_event(LOG_INFO, "redis_link_up", LOG_S("link", link->options.name));
+  link->options.up(link->options.arg);
+}
+
+void link_greet(struct link *link, const char *command, size_t len)
+{
+  if (link->state != LINK_GREETING || !link->context) return;
+  if (send_command(link, command, len, on_greeted, link)) link->unanswered++;
+}
+
+static void greet(struct link *link, const struct slice *words, size_t count)
+{
+  struct text command = {0};
+  resp_begin(&command, count);
+  for (size_t i = 0; i < count; i++) resp_arg(&command, words[i]);
+  resp_finish(&command);
+  link_greet(link, command.data, command.len);
+  text_free(&command);
+}
+
+#define GREET(link, ...)                                                                       \
+  greet(link, (const struct slice[]){__VA_ARGS__},                                             \
+        sizeof((const struct slice[]){__VA_ARGS__}) / sizeof(struct slice))
+
+static void begin_greeting(struct link *link)
+{
+  const struct redis_url *url = link->options.url;
+  link->state = LINK_GREETING;
+  if (url->user)
+    GREET(link, SLICE("AUTH"), slice_of(url->user), slice_of(url->password));
+  else if (url->password)
+    GREET(link, SLICE("AUTH"), slice_of(url->password));
+  if (url->db) {
+    char db[16];
+    snprintf(db, sizeof db, "%u", url->db);
+    GREET(link, SLICE("SELECT"), slice_of(db));
+  }
+  GREET(link, SLICE("CLIENT"), SLICE("SETNAME"), slice_of(link->options.name));
+  if (link->options.greet) link->options.greet(link->options.arg);
+  GREET(link, SLICE("PING"));
+}
+
+/* ---- connecting --------------------------------------------------------------------- */
+
+static void on_connect(const redisAsyncContext *context, int status)
+{
+  struct link *link = context->data;
+  if (link->context != context) return;
+  if (status == REDIS_OK) {
+    begin_greeting(link);
+    return;
+  }
+  link->context = NULL; /* hiredis gives it back */
+  go_down(link, reason_of(context));
+}
+
+static void attach(struct link *link, redisAsyncContext *context)
+{
+  context->data = link;
+  redisLibeventAttach(context, link->options.base);
+  link->add_write = context->ev.addWrite;
+  context->ev.addWrite = on_add_write;
+  redisAsyncSetConnectCallback(context, on_connect);
+  redisAsyncSetDisconnectCallback(context, on_disconnect);
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+  (void)fd;
+  (void)what;
+  struct link *link = arg;
+  const struct redis_url *url = link->options.url;
+  redisOptions options = {0};
+  if (url->path)
+    REDIS_OPTIONS_SET_UNIX(&options, url->path);
+  else
+    REDIS_OPTIONS_SET_TCP(&options, url->host, url->port);
+  link->state = LINK_CONNECTING;
+  link->since_ms = clock_now_ms();
+  redisAsyncContext *context = redisAsyncConnectWithOptions(&options);
+  if (!context || context->err) {
+    go_down(link, context ? reason_of(context) : "out of memory");
+    redisAsyncFree(context);
+    return;
+  }
+  link->context = context;
+  attach(link, context);
+  watch_set(link, link->since_ms, link->options.timeout_ms);
+}
+
+/* ---- life --------------------------------------------------------------------------- */
+
+struct link *link_new(const struct link_options *options)
+{
+  struct link *link = memory_zalloc(sizeof *link);
+  link->options = *options;
+  link->options.name = memory_copy(options->name, strlen(options->name));
+  link->retry = event_new(options->base, -1, 0, on_retry, link);
+  link->watch = event_new(options->base, -1, 0, on_watch, link);
+  link->refuse = event_new(options->base, -1, 0, on_refuse, link);
+  link->flush = event_new(options->base, -1, 0, on_flush, link);
+  assert(link->retry && link->watch && link->refuse && link->flush);
+  event_add(link->retry, &(struct timeval){0, 0});
+  return link;
+}
+
+void link_free(struct link *link)
+{
+  redisAsyncContext *context = link->context;
+  link->context = NULL;
+  link->state = LINK_WAITING;
+  redisAsyncFree(context);
+  tell_all(&link->pending);
+  tell_all(&link->refused);
+  event_free(link->retry);
+  event_free(link->watch);
+  event_free(link->refuse);
+  event_free(link->flush);
+  free(link->pending.slots);
+  free(link->refused.slots);
+  free((char *)link->options.name);
+  free(link);
+}
+
+bool link_is_up(const struct link *link)
+{
+  return link->state == LINK_UP;
+}

@@ -1,0 +1,72 @@
+/* One connection to Redis that comes back by itself.
+ *
+ *   waiting ──(backoff over)──► connecting ──► greeting ──(all answered well)──► up
+ *      ▲                                                                          │
+ *      └── refused, lost, an answer overdue, or link_restart ─────────────────────┘
+ *
+ * The greeting is AUTH, SELECT, CLIENT SETNAME, what the owner adds (scripts to
+ * load), and a PING; nothing else is sent before each of them was answered well.
+ * While the link is not up, commands are refused at once; while Redis hangs, they
+ * wait for timeout_ms, and then the connection is given up with all of them. So a
+ * command's `done` is called exactly once, and never from inside link_command. */
+#ifndef PARLEY_BACKEND_LINK_H
+#define PARLEY_BACKEND_LINK_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "redis_url.h"
+
+struct redisReply;
+struct link;
+
+struct link_options {
+  struct event_base *base;
+  const struct redis_url *url; /* outlives the link */
+  const char *name;            /* what CLIENT LIST and the log show; copied */
+  unsigned timeout_ms;         /* how long an answer may take */
+  void (*greet)(void *arg);    /* adds to the greeting with link_greet; may be NULL */
+  void (*up)(void *arg);
+  void (*down)(void *arg);     /* was up, and is no longer */
+  /* What comes on a subscribed connection: messages, and answers to SUBSCRIBE and
+   * UNSUBSCRIBE. May be NULL where link_subscribe is never called. */
+  void (*message)(void *arg, const struct redisReply *message);
+  void *arg;
+};
+
+/* `reply` lives until it returns, and may be an error that Redis answered; NULL
+ * with ERR_UNAVAILABLE: no answer came, and the outcome is unknown unless the link
+ * was down when the command was given. */
+typedef void link_fn(void *arg, enum err err, const struct redisReply *reply);
+
+/* Begins to connect in the next turn of the loop. */
+struct link *link_new(const struct link_options *options);
+
+/* What is pending gets ERR_UNAVAILABLE first. Not from inside a callback of the link. */
+void link_free(struct link *link);
+
+bool link_is_up(const struct link *link);
+
+/* `command` is RESP (redis.io, protocol specification), `len` bytes and a NUL byte
+ * behind them; it is copied. Commands given in one turn of the loop go out in one
+ * write. `done` may be NULL. */
+void link_command(struct link *link, const char *command, size_t len, link_fn *done, void *arg);
+
+/* Answers ERR_UNAVAILABLE in the next turn of the loop, as while the link is down. */
+void link_refuse(struct link *link, link_fn *done, void *arg);
+
+/* One more command of the greeting: an error in its answer fails the greeting. */
+void link_greet(struct link *link, const char *command, size_t len);
+
+/* Sends a SUBSCRIBE or an UNSUBSCRIBE; options.message tells the rest. A channel's
+ * name stands in one of either at a time, until it is answered: hiredis asserts
+ * where they overlap. False: not up, nothing was sent. */
+bool link_subscribe(struct link *link, const char *command, size_t len);
+
+/* Gives the connection up, for the reason that is logged, and connects again. */
+void link_restart(struct link *link, const char *reason);
+
+#endif

@@ -1,0 +1,113 @@
+/* Scripts' answers as pages. */
+#include "page.h"
+
+#include <hiredis/hiredis.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "store.h"
+
+struct slice reply_slice(const struct redisReply *reply)
+{
+  if (reply->type != REDIS_REPLY_STRING && reply->type != REDIS_REPLY_STATUS)
+    return (struct slice){0};
+  return (struct slice){reply->str, reply->len};
+}
+
+static bool read_digits(struct slice *text, uint64_t *number)
+{
+  uint64_t value = 0;
+  size_t digits = 0;
+  while (digits < text->len && text->data[digits] >= '0' && text->data[digits] <= '9' && digits < 19)
+    value = value * 10 + (uint64_t)(text->data[digits++] - '0');
+  *text = slice_skip(*text, digits);
+  *number = value;
+  return digits > 0;
+}
+
+bool reply_number(const struct redisReply *reply, uint64_t *number)
+{
+  if (reply->type == REDIS_REPLY_INTEGER) {
+    *number = (uint64_t)reply->integer;
+    return reply->integer >= 0;
+  }
+  struct slice text = reply_slice(reply);
+  return read_digits(&text, number) && text.len == 0;
+}
+
+static bool skip(struct slice *text, struct slice word)
+{
+  if (!slice_starts_with(*text, word)) return false;
+  *text = slice_skip(*text, word.len);
+  return true;
+}
+
+/* The stamp at a line's beginning, as parts/stamp.lua writes it. */
+static bool read_stored(struct slice line, struct stored *stored)
+{
+  struct slice rest = line;
+  stored->line = line;
+  return skip(&rest, SLICE("{\"v\":1,\"id\":")) && read_digits(&rest, &stored->id) &&
+         skip(&rest, SLICE(",\"seq\":")) && read_digits(&rest, &stored->seq);
+}
+
+enum err page_read(const struct redisReply *reply, size_t first, struct page *page)
+{
+  *page = (struct page){.err = ERR_INTERNAL};
+  uint64_t more;
+  if (reply->type != REDIS_REPLY_ARRAY || reply->elements < first + 2) return ERR_INTERNAL;
+  if (!reply_number(reply->element[first], &page->seq)) return ERR_INTERNAL;
+  if (!reply_number(reply->element[first + 1], &more)) return ERR_INTERNAL;
+  size_t count = reply->elements - first - 2;
+  struct stored *messages = count ? memory_alloc(count * sizeof *messages) : NULL;
+  for (size_t i = 0; i < count; i++) {
+    if (read_stored(reply_slice(reply->element[first + 2 + i]), &messages[i])) continue;
+    free(messages);
+    return ERR_INTERNAL;
+  }
+  *page = (struct page){
+    .err = ERR_OK, .messages = messages, .count = count, .more = more != 0, .seq = page->seq};
+  return ERR_OK;
+}
+
+struct waiter {
+  page_fn *page_done;
+  err_fn *plain_done;
+  void *arg;
+};
+
+static void on_page(void *arg, enum err err, const struct redisReply *reply)
+{
+  struct waiter waiter = *(struct waiter *)arg;
+  free(arg);
+  struct page page = {.err = err};
+  if (err == ERR_OK) page.err = page_read(reply, 0, &page);
+  waiter.page_done(waiter.arg, &page);
+  free((void *)page.messages);
+}
+
+void page_send(struct backend *backend, page_fn *done, void *arg)
+{
+  struct waiter *waiter = memory_alloc(sizeof *waiter);
+  *waiter = (struct waiter){.page_done = done, .arg = arg};
+  store_send(backend->store, on_page, waiter);
+}
+
+static void on_plain(void *arg, enum err err, const struct redisReply *reply)
+{
+  (void)reply;
+  struct waiter waiter = *(struct waiter *)arg;
+  free(arg);
+  waiter.plain_done(waiter.arg, err);
+}
+
+void plain_send(struct backend *backend, err_fn *done, void *arg)
+{
+  if (!done) {
+    store_send(backend->store, NULL, NULL);
+    return;
+  }
+  struct waiter *waiter = memory_alloc(sizeof *waiter);
+  *waiter = (struct waiter){.plain_done = done, .arg = arg};
+  store_send(backend->store, on_plain, waiter);
+}

@@ -1,0 +1,27 @@
+/* Pages as the scripts answer them: the newest seq, 1 when there is more, the lines.
+ * Private to backend/. */
+#ifndef PARLEY_BACKEND_PAGE_H
+#define PARLEY_BACKEND_PAGE_H
+
+#include "backend.h"
+#include "stamp.h"
+
+struct redisReply;
+
+/* Reads the elements from `first` on. `page->messages` is from malloc, the caller's
+ * to free; the lines are the reply's. ERR_INTERNAL: this is no page. */
+MUST_CHECK enum err page_read(const struct redisReply *reply, size_t first, struct page *page);
+
+/* A reply as a number, which scripts answer as a number or as a string. False: neither. */
+bool reply_number(const struct redisReply *reply, uint64_t *number);
+
+/* A reply as bytes; empty where it is no string. */
+struct slice reply_slice(const struct redisReply *reply);
+
+/* Sends what was written in the store; its answer is a page. */
+void page_send(struct backend *backend, page_fn *done, void *arg);
+
+/* The same, answered with nothing but how it went. `done` may be NULL. */
+void plain_send(struct backend *backend, err_fn *done, void *arg);
+
+#endif

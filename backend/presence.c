@@ -1,0 +1,336 @@
+/* Sessions of users: joining and leaving. The lease is in lease.c, what is done after
+ * a dead node in reaper.c.
+ *
+ * A session stands in two hashes, of its node (for the reaper) and of its user (for
+ * everyone). It is written to the node's first and removed from it last, so that
+ * whatever a crash leaves in the user's can be found through the node's. */
+#include "presence_private.h"
+
+#include <hiredis/hiredis.h>
+#include <stdlib.h>
+
+#include <utlist.h>
+
+#include "base/memory.h"
+#include "directory_private.h"
+#include "page.h"
+#include "push.h"
+#include "store.h"
+
+/* Of presence_join's answer, in front of the rooms. */
+enum { JOINED_NUM, JOINED_UUID, JOINED_NAME, JOINED_SESSIONS, JOINED_ROOMS, JOINED_HEAD };
+
+/* ---- leaving ------------------------------------------------------------------------ */
+
+struct leaving {
+  struct leaving *prev, *next;
+  struct presence *presence;
+  bool finished;
+  err_fn *done;
+  void *arg;
+  struct slice user, session; /* of `bytes` */
+  char bytes[];
+};
+
+static struct slice keep(char **at, struct slice bytes)
+{
+  if (bytes.len) memcpy(*at, bytes.data, bytes.len);
+  struct slice kept = {*at, bytes.len};
+  *at += bytes.len;
+  return kept;
+}
+
+static struct leaving *leaving_new(struct presence *presence, struct slice user,
+                                   struct slice session, bool finished)
+{
+  struct leaving *leaving = memory_zalloc(sizeof *leaving + user.len + session.len);
+  char *at = leaving->bytes;
+  leaving->presence = presence;
+  leaving->finished = finished;
+  leaving->user = keep(&at, user);
+  leaving->session = keep(&at, session);
+  return leaving;
+}
+
+/* What could not be said to Redis is said when it is back; the caller does not wait. */
+static void on_left(void *arg, enum err err)
+{
+  struct leaving *leaving = arg;
+  if (leaving->done) leaving->done(leaving->arg, err);
+  leaving->done = NULL;
+  if (err == ERR_UNAVAILABLE)
+    DL_APPEND(leaving->presence->leaving, leaving);
+  else
+    free(leaving);
+}
+
+static void leave_node(struct backend *backend, struct slice session)
+{
+  store_begin_command(backend->store, "HDEL", 2);
+  store_key(backend->store, OWNER_NODE, slice_of(backend->options.node), ":sessions");
+  store_arg(backend->store, session);
+}
+
+static void leave(struct leaving *leaving)
+{
+  struct backend *backend = leaving->presence->backend;
+  store_begin_command(backend->store, "HDEL", 2);
+  store_key(backend->store, OWNER_USER, leaving->user, ":sessions");
+  store_arg(backend->store, leaving->session);
+  if (!leaving->finished) {
+    plain_send(backend, on_left, leaving);
+    return;
+  }
+  store_send(backend->store, NULL, NULL);
+  leave_node(backend, leaving->session);
+  plain_send(backend, on_left, leaving);
+}
+
+void presence_leave(struct backend *backend, struct slice user, struct slice session, bool finished,
+                    err_fn *done, void *arg)
+{
+  struct leaving *leaving = leaving_new(backend->presence, user, session, finished);
+  leaving->done = done;
+  leaving->arg = arg;
+  leave(leaving);
+}
+
+static void leave_now(struct presence *presence)
+{
+  struct leaving *list = presence->leaving, *leaving, *next;
+  presence->leaving = NULL;
+  DL_FOREACH_SAFE(list, leaving, next) leave(leaving);
+}
+
+/* ---- joining ------------------------------------------------------------------------ */
+
+struct joining {
+  struct presence_join join; /* its slices are of `bytes` */
+  struct backend *backend;
+  joined_fn *done;
+  void *arg;
+  bool sent;        /* Redis may have carried it out, whatever becomes known of it */
+  uint64_t claimed; /* the number taken for a new user; 0: none */
+  char bytes[];
+};
+
+static struct joining *joining_new(struct backend *backend, const struct presence_join *join,
+                                   joined_fn *done, void *arg)
+{
+  size_t size = join->user.len + join->session.len + join->protocol.len + join->device.len;
+  struct joining *joining = memory_alloc(sizeof *joining + size);
+  *joining = (struct joining){.join = *join, .backend = backend, .done = done, .arg = arg};
+  char *at = joining->bytes;
+  joining->join.user = keep(&at, join->user);
+  joining->join.session = keep(&at, join->session);
+  joining->join.protocol = keep(&at, join->protocol);
+  joining->join.device = keep(&at, join->device);
+  return joining;
+}
+
+static void fail(struct joining *joining, enum err err)
+{
+  struct presence *presence = joining->backend->presence;
+  const struct presence_join *join = &joining->join;
+  if (err == ERR_UNAVAILABLE && joining->sent) {
+    /* It may have joined nevertheless: no ghost stays behind. */
+    struct leaving *leaving = leaving_new(presence, join->user, join->session, true);
+    DL_APPEND(presence->leaving, leaving);
+  } else if (joining->sent) {
+    leave_node(joining->backend, join->session);
+    store_send(joining->backend->store, NULL, NULL);
+  }
+  joining->done(joining->arg, &(struct presence_joined){.err = err});
+  free(joining);
+}
+
+static void keep_user(struct joining *joining, const struct presence_joined *joined)
+{
+  struct entry entry = {.kind = OWNER_USER,
+                        .num = joined->num,
+                        .id = joining->join.user,
+                        .uuid = joined->uuid,
+                        .name = joined->name};
+  directory_keep(joining->backend, &entry);
+  if (joining->claimed && joining->claimed != joined->num)
+    directory_disclaim(joining->backend, OWNER_USER, joining->claimed);
+}
+
+/* ERR_OK: `rooms` and the page's messages are the caller's to free. */
+static enum err read_joined(const struct joining *joining, const struct redisReply *reply,
+                            struct presence_joined *joined)
+{
+  uint64_t sessions, room_count;
+  if (reply->type != REDIS_REPLY_ARRAY || reply->elements < JOINED_HEAD) return ERR_INTERNAL;
+  if (!reply_number(reply->element[JOINED_NUM], &joined->num)) return ERR_INTERNAL;
+  if (!reply_number(reply->element[JOINED_SESSIONS], &sessions)) return ERR_INTERNAL;
+  if (!reply_number(reply->element[JOINED_ROOMS], &room_count)) return ERR_INTERNAL;
+  if (room_count > reply->elements - JOINED_HEAD) return ERR_INTERNAL;
+  enum err err = page_read(reply, JOINED_HEAD + (size_t)room_count, &joined->unread);
+  if (err != ERR_OK) return err;
+  struct slice *rooms = room_count ? memory_alloc(room_count * sizeof *rooms) : NULL;
+  for (size_t i = 0; i < room_count; i++) rooms[i] = reply_slice(reply->element[JOINED_HEAD + i]);
+  joined->uuid = reply_slice(reply->element[JOINED_UUID]);
+  joined->name = reply_slice(reply->element[JOINED_NAME]);
+  if (!joined->name.len) joined->name = joining->join.user;
+  joined->sessions = (size_t)sessions;
+  joined->rooms = rooms;
+  joined->room_count = (size_t)room_count;
+  return ERR_OK;
+}
+
+static void send_join(struct joining *joining, uint64_t num, const char *uuid);
+
+static void on_claimed(void *arg, enum err err, uint64_t num, const char *uuid)
+{
+  struct joining *joining = arg;
+  if (err != ERR_OK) {
+    fail(joining, err);
+    return;
+  }
+  joining->claimed = num;
+  send_join(joining, num, uuid);
+}
+
+static void on_joined(void *arg, enum err err, const struct redisReply *reply)
+{
+  struct joining *joining = arg;
+  struct presence_joined joined = {0};
+  struct slice word = err == ERR_OK ? reply_slice(reply) : (struct slice){0};
+  if (slice_is(word, "NOUSER")) {
+    directory_claim(joining->backend, OWNER_USER, joining->join.user, on_claimed, joining);
+    return;
+  }
+  if (slice_is(word, "CONFLICT")) err = ERR_CONFLICT;
+  if (err == ERR_OK) err = read_joined(joining, reply, &joined);
+  if (err != ERR_OK) {
+    fail(joining, err);
+    return;
+  }
+  keep_user(joining, &joined);
+  joining->done(joining->arg, &joined);
+  free((void *)joined.rooms);
+  free((void *)joined.unread.messages);
+  free(joining);
+}
+
+static void write_keys(struct store *store, struct slice user)
+{
+  store_key(store, OWNER_USER, user, ":profile");
+  store_key(store, OWNER_USER, user, ":sessions");
+  store_key(store, OWNER_USER, user, ":rooms");
+  store_key(store, OWNER_USER, user, ":unread");
+  store_key(store, OWNER_USER, user, ":unread:messages");
+  store_key(store, OWNER_USER, user, ":inbox");
+}
+
+/* "node protocol since device", as `redis-cli HGETALL parley:user:{31}:sessions` shows it. */
+static void write_record(struct joining *joining)
+{
+  const struct presence_join *join = &joining->join;
+  struct text record = {0};
+  text_append(&record, slice_of(joining->backend->options.node));
+  text_append_char(&record, ' ');
+  text_append(&record, join->protocol);
+  text_append_char(&record, ' ');
+  text_append_number(&record, join->now_ms);
+  text_append_char(&record, ' ');
+  text_append(&record, join->device);
+  store_arg(joining->backend->store, text_slice(&record));
+  text_free(&record);
+}
+
+/* num 0: the user is known, or so it is hoped. */
+static void send_join(struct joining *joining, uint64_t num, const char *uuid)
+{
+  static const char *const exclusive[] = {
+    [PRESENCE_SHARED] = "shared", [PRESENCE_REFUSE] = "refuse", [PRESENCE_REPLACE] = "replace"};
+  struct store *store = joining->backend->store;
+  const struct presence_join *join = &joining->join;
+  store_begin(store, SCRIPT_presence_join, 6, num ? 14 : 12);
+  write_keys(store, join->user);
+  store_arg(store, join->session);
+  write_record(joining);
+  store_arg(store, join->protocol);
+  store_arg(store, join->device);
+  store_arg(store, slice_of(exclusive[join->exclusive]));
+  store_number(store, join->acknowledges);
+  store_number(store, join->now_ms);
+  store_key(store, OWNER_USER, join->user, "");
+  store_number(store, join->page_after_seq);
+  store_number(store, join->page_count);
+  store_number(store, join->page_bytes);
+  store_number(store, push_keep_from(joining->backend->options.limits.inbox_days));
+  if (num) {
+    store_number(store, num);
+    store_arg(store, slice_of(uuid));
+  }
+  store_send(store, on_joined, joining);
+}
+
+/* The node's own hash: session -> "protocol user". */
+static void join_node(struct joining *joining)
+{
+  struct backend *backend = joining->backend;
+  const struct presence_join *join = &joining->join;
+  struct text value = {0};
+  text_append(&value, join->protocol);
+  text_append_char(&value, ' ');
+  text_append(&value, join->user);
+  store_begin_command(backend->store, "HSET", 3);
+  store_key(backend->store, OWNER_NODE, slice_of(backend->options.node), ":sessions");
+  store_arg(backend->store, join->session);
+  store_arg(backend->store, text_slice(&value));
+  store_send(backend->store, NULL, NULL);
+  text_free(&value);
+}
+
+static void refuse_join(void *arg, enum err err, const struct redisReply *reply)
+{
+  (void)reply;
+  fail(arg, err);
+}
+
+void presence_join(struct backend *backend, const struct presence_join *join, joined_fn *done,
+                   void *arg)
+{
+  struct joining *joining = joining_new(backend, join, done, arg);
+  if (!presence_has_lease(backend->presence)) {
+    /* It would join a node that is being cleared away, or is about to be. */
+    store_refuse(backend->store, refuse_join, joining);
+    return;
+  }
+  joining->sent = store_is_up(backend->store);
+  join_node(joining);
+  send_join(joining, 0, NULL);
+}
+
+/* ---- life --------------------------------------------------------------------------- */
+
+struct presence *presence_new(struct backend *backend)
+{
+  struct presence *presence = memory_zalloc(sizeof *presence);
+  presence->backend = backend;
+  presence->reaper = reaper_new(presence);
+  return presence;
+}
+
+void presence_free(struct presence *presence)
+{
+  struct leaving *leaving, *next;
+  DL_FOREACH_SAFE(presence->leaving, leaving, next) free(leaving);
+  if (presence->tick) event_free(presence->tick);
+  reaper_free(presence->reaper);
+  free(presence);
+}
+
+void presence_link_up(struct presence *presence)
+{
+  if (presence->lease != LEASE_NONE) lease_beat(presence);
+  leave_now(presence);
+}
+
+bool presence_has_lease(const struct presence *presence)
+{
+  return presence->lease == LEASE_HELD || presence->lease == LEASE_NONE;
+}

@@ -1,0 +1,50 @@
+/* Presence as the rest of backend/ uses it. Private to backend/. */
+#ifndef PARLEY_BACKEND_PRESENCE_PRIVATE_H
+#define PARLEY_BACKEND_PRESENCE_PRIVATE_H
+
+#include "presence.h"
+
+struct leaving;
+struct reaper;
+
+enum lease {
+  LEASE_NONE,  /* presence_start was not called: sessions join without */
+  LEASE_ASKED, /* for the first time in this process, or again after it was lost */
+  LEASE_HELD,
+  LEASE_ENDED, /* presence_stop was called */
+};
+
+struct presence {
+  struct backend *backend;
+  struct presence_events events;
+  enum lease lease;
+  bool lost;          /* it was held before: every session must join again */
+  bool beating;       /* a heartbeat is not answered yet */
+  uint64_t beat_ms;   /* Redis' time of the last one */
+  uint64_t reap_from_ms; /* Redis' time: before it nobody is declared dead */
+  struct event *tick;
+  struct leaving *leaving; /* sessions that are to leave when the link is back */
+  struct reaper *reaper;
+};
+
+struct presence *presence_new(struct backend *backend);
+
+/* After the store is gone, which has answered everything. */
+void presence_free(struct presence *presence);
+
+/* The command link is up: the lease first, then what could not be said. */
+void presence_link_up(struct presence *presence);
+
+bool presence_has_lease(const struct presence *presence);
+
+/* lease.c: the heartbeat, now. */
+void lease_beat(struct presence *presence);
+
+/* reaper.c: clears away after dead nodes, one node at a time. When it was this node's
+ * own name, lease_beat is called. A node that is waiting or under way is not taken on
+ * a second time. */
+struct reaper *reaper_new(struct presence *presence);
+void reaper_free(struct reaper *reaper);
+void reaper_reap(struct reaper *reaper, struct slice node);
+
+#endif

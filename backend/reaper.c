@@ -1,0 +1,231 @@
+/* The reaper: what a dead node's sessions leave behind is cleared away, by whichever
+ * node holds the lock parley:node:{gw}:reaper, which runs out when its holder dies.
+ *
+ *   node_take ──► some sessions ──► each: out of the user's hash ──► events.reaped
+ *       ▲                                                                 │
+ *       └──(all of them)── out of the node's hash ◄── presence_reaped_finished
+ *
+ * Every step can be done twice, and a session stays in the node's hash until all are
+ * done: so a successor begins anew with what is left there. */
+#include <hiredis/hiredis.h>
+#include <stdlib.h>
+
+#include <utlist.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "clock.h"
+#include "page.h"
+#include "presence_private.h"
+#include "store.h"
+
+enum {
+  LOCK_MS = 10000,
+  /* So old an answer of node_take is not acted on any longer: this process was paused,
+   * and somebody else may hold the lock. */
+  TAKEN_MAX_MS = 5000,
+  BATCH_SESSIONS = 256,
+};
+
+struct corpse {
+  struct corpse *prev, *next;
+  size_t len;
+  char node[];
+};
+
+struct ticket {
+  struct ticket *prev, *next;
+  struct reaper *reaper;
+  struct slice user, session, protocol; /* of `bytes` */
+  char bytes[];
+};
+
+struct reaper {
+  struct presence *presence;
+  struct corpse *corpses; /* the first one is under way where `busy` */
+  struct ticket *tickets;
+  bool busy;
+  uint64_t taken_ms;
+  size_t sessions; /* of the first one, so far */
+};
+
+static struct slice node_of(const struct corpse *corpse)
+{
+  return (struct slice){corpse->node, corpse->len};
+}
+
+static void take(struct reaper *reaper);
+
+static void next_corpse(struct reaper *reaper)
+{
+  struct corpse *corpse = reaper->corpses;
+  DL_DELETE(reaper->corpses, corpse);
+  free(corpse);
+  reaper->busy = false;
+  if (reaper->corpses) take(reaper);
+}
+
+/* ---- one session -------------------------------------------------------------------- */
+
+static void ticket_free(struct ticket *ticket)
+{
+  DL_DELETE(ticket->reaper->tickets, ticket);
+  free(ticket);
+}
+
+static void on_slot_gone(void *arg, enum err err, const struct redisReply *reply)
+{
+  (void)err; /* where it failed, it is still there for the next one who asks */
+  (void)reply;
+  struct ticket *ticket = arg;
+  struct reaper *reaper = ticket->reaper;
+  ticket_free(ticket);
+  if (!reaper->tickets) take(reaper);
+}
+
+void presence_reaped_finished(struct backend *backend, void *arg)
+{
+  struct ticket *ticket = arg;
+  store_begin_command(backend->store, "HDEL", 2);
+  store_key(backend->store, OWNER_NODE, node_of(ticket->reaper->corpses), ":lost");
+  store_arg(backend->store, ticket->session);
+  store_send(backend->store, on_slot_gone, ticket);
+}
+
+static void on_user_left(void *arg, enum err err, const struct redisReply *reply)
+{
+  (void)reply;
+  struct ticket *ticket = arg;
+  struct reaper *reaper = ticket->reaper;
+  const struct presence_events *events = &reaper->presence->events;
+  if (err != ERR_OK || clock_now_ms() - reaper->taken_ms > TAKEN_MAX_MS) {
+    ticket_free(ticket);
+    if (!reaper->tickets) next_corpse(reaper);
+    return;
+  }
+  reaper->sessions++;
+  events->reaped(events->arg, ticket->user, ticket->session, ticket->protocol, ticket);
+}
+
+static struct slice keep(char **at, struct slice bytes)
+{
+  if (bytes.len) memcpy(*at, bytes.data, bytes.len);
+  struct slice kept = {*at, bytes.len};
+  *at += bytes.len;
+  return kept;
+}
+
+/* `value` is "protocol user". */
+static void reap_session(struct reaper *reaper, struct slice session, struct slice value)
+{
+  const char *space = value.len ? memchr(value.data, ' ', value.len) : NULL;
+  size_t protocol_len = space ? (size_t)(space - value.data) : 0;
+  struct ticket *ticket = memory_zalloc(sizeof *ticket + session.len + value.len);
+  char *at = ticket->bytes;
+  ticket->reaper = reaper;
+  ticket->session = keep(&at, session);
+  ticket->protocol = keep(&at, (struct slice){value.data, protocol_len});
+  ticket->user = keep(&at, slice_skip(value, protocol_len + 1));
+  DL_APPEND(reaper->tickets, ticket);
+  struct store *store = reaper->presence->backend->store;
+  store_begin_command(store, "HDEL", 2);
+  store_key(store, OWNER_USER, ticket->user, ":sessions");
+  store_arg(store, session);
+  store_send(store, on_user_left, ticket);
+}
+
+/* ---- one node ----------------------------------------------------------------------- */
+
+static void on_buried(void *arg, enum err err, const struct redisReply *reply)
+{
+  (void)err;
+  (void)reply;
+  struct reaper *reaper = arg;
+  struct presence *presence = reaper->presence;
+  struct slice node = node_of(reaper->corpses);
+  bool own = slice_is(node, presence->backend->options.node);
+  log_event(LOG_INFO, "node_reaped", LOG_T("node", node), LOG_N("sessions", reaper->sessions));
+  next_corpse(reaper);
+  if (own && presence->lease == LEASE_ASKED) lease_beat(presence);
+}
+
+/* Nothing is left: off the list, then the lock (nobody marks it anew in between). */
+static void bury(struct reaper *reaper)
+{
+  struct store *store = reaper->presence->backend->store;
+  struct slice node = node_of(reaper->corpses);
+  store_begin(store, SCRIPT_node_end, 1, 2);
+  store_name(store, "nodes");
+  store_arg(store, node);
+  store_arg(store, SLICE("cleared"));
+  store_send(store, NULL, NULL);
+  store_begin_command(store, "DEL", 1);
+  store_key(store, OWNER_NODE, node, ":reaper");
+  store_send(store, on_buried, reaper);
+}
+
+static void on_taken(void *arg, enum err err, const struct redisReply *reply)
+{
+  struct reaper *reaper = arg;
+  if (err != ERR_OK || reply->type != REDIS_REPLY_ARRAY) { /* BUSY: somebody else is at it */
+    next_corpse(reaper);
+    return;
+  }
+  if (reply->elements == 0) {
+    bury(reaper);
+    return;
+  }
+  reaper->taken_ms = clock_now_ms();
+  for (size_t i = 0; i + 1 < reply->elements; i += 2)
+    reap_session(reaper, reply_slice(reply->element[i]), reply_slice(reply->element[i + 1]));
+}
+
+static void take(struct reaper *reaper)
+{
+  struct backend *backend = reaper->presence->backend;
+  struct slice node = node_of(reaper->corpses);
+  if (!reaper->busy) reaper->sessions = 0;
+  reaper->busy = true;
+  store_begin(backend->store, SCRIPT_node_take, 3, 3);
+  store_key(backend->store, OWNER_NODE, node, ":sessions");
+  store_key(backend->store, OWNER_NODE, node, ":lost");
+  store_key(backend->store, OWNER_NODE, node, ":reaper");
+  store_arg(backend->store, slice_of(backend->options.node));
+  store_number(backend->store, LOCK_MS);
+  store_number(backend->store, BATCH_SESSIONS);
+  store_send(backend->store, on_taken, reaper);
+}
+
+void reaper_reap(struct reaper *reaper, struct slice node)
+{
+  struct corpse *corpse;
+  DL_FOREACH(reaper->corpses, corpse)
+  {
+    if (slice_equal(node_of(corpse), node)) return;
+  }
+  corpse = memory_zalloc(sizeof *corpse + node.len);
+  memcpy(corpse->node, node.data, node.len);
+  corpse->len = node.len;
+  DL_APPEND(reaper->corpses, corpse);
+  if (!reaper->busy) take(reaper);
+}
+
+/* ---- life --------------------------------------------------------------------------- */
+
+struct reaper *reaper_new(struct presence *presence)
+{
+  struct reaper *reaper = memory_zalloc(sizeof *reaper);
+  reaper->presence = presence;
+  return reaper;
+}
+
+void reaper_free(struct reaper *reaper)
+{
+  while (reaper->tickets) ticket_free(reaper->tickets);
+  while (reaper->corpses) {
+    struct corpse *corpse = reaper->corpses;
+    DL_DELETE(reaper->corpses, corpse);
+    free(corpse);
+  }
+  free(reaper);
+}

@@ -1,0 +1,12 @@
+-- The next sessions of a dead node that are to be cleared away.
+-- KEYS: the node's sessions, its lost ones, its reaper
+-- ARGV: who asks, so long is the lock held (ms), at most so many
+-- Answers BUSY: another reaper is at it; or session, "protocol user", ...; none left: nothing.
+local reaper = redis.call('GET', KEYS[3])
+if reaper and reaper ~= ARGV[1] then return 'BUSY' end
+redis.call('SET', KEYS[3], ARGV[1], 'PX', ARGV[2])
+-- What the node might write from now on belongs to its next life.
+if redis.call('EXISTS', KEYS[2]) == 0 and redis.call('EXISTS', KEYS[1]) == 1 then
+  redis.call('RENAME', KEYS[1], KEYS[2])
+end
+return redis.call('HRANDFIELD', KEYS[2], ARGV[3], 'WITHVALUES')

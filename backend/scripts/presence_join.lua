@@ -1,0 +1,36 @@
+-- A session of a user begins: takeover or refusal, the session's record, and with it the
+-- first page of the inbox.
+-- KEYS: profile, sessions, rooms, unread, unread:messages, inbox
+-- ARGV: 1 session, 2 its record ("node protocol since device"), 3 protocol, 4 device,
+--   5 shared, refuse or replace, 6 '1': the protocol acknowledges, 7 now (ms), 8 the user's
+--   channel, 9 page after this seq, 10 so many at most, 11 so many bytes at most, 12 entries
+--   are kept from this day on; for a new user besides: 13 num, 14 uuid
+-- Answers NOUSER; CONFLICT; or num, uuid, name, sessions, how many rooms, the rooms, and the
+-- page as list_page does.
+-- include page
+local user = redis.call('HMGET', KEYS[1], 'num', 'uuid', 'name')
+if not user[1] then
+  if not ARGV[13] then return 'NOUSER' end
+  redis.call('HSET', KEYS[1], 'num', ARGV[13], 'uuid', ARGV[14])
+  user = {ARGV[13], ARGV[14], false}
+end
+if ARGV[5] ~= 'shared' then
+  local sessions = redis.call('HGETALL', KEYS[2])
+  for i = 1, #sessions, 2 do
+    local protocol, device = string.match(sessions[i + 1], '^%S+ (%S+) %S+ (.*)$')
+    if sessions[i] ~= ARGV[1] and protocol == ARGV[3] and device == ARGV[4] then
+      if ARGV[5] == 'refuse' then return 'CONFLICT' end
+      redis.call('HDEL', KEYS[2], sessions[i])
+      redis.call('PUBLISH', ARGV[8], '{"v":1,"id":0,"seq":0,"kind":"session.replaced","ts":' ..
+        ARGV[7] .. ',"body":{"session":' .. cjson.encode(sessions[i]) .. '}}')
+    end
+  end
+end
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+if ARGV[6] == '1' then redis.call('HSET', KEYS[1], 'reader', ARGV[7]) end
+local rooms = redis.call('SMEMBERS', KEYS[3])
+local out = {user[1], user[2], user[3] or '', redis.call('HLEN', KEYS[2]), #rooms}
+for i = 1, #rooms do out[5 + i] = rooms[i] end
+page(out, KEYS[4], KEYS[5], KEYS[6], tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]),
+  tonumber(ARGV[12]))
+return out

@@ -1,0 +1,93 @@
+/* The store: the command link, and the scripts that are run over it.
+ *
+ *   store_begin(store, SCRIPT_inbox_read, 2, 1);         EVALSHA, 2 keys, 1 argument
+ *   store_key(store, OWNER_USER, user, ":unread");
+ *   store_key(store, OWNER_USER, user, ":unread:messages");
+ *   store_number(store, id);
+ *   store_send(store, done, arg);
+ *
+ * Every script is loaded in the link's greeting, so that NOSCRIPT can only follow a
+ * SCRIPT FLUSH. Then all are loaded again while new calls wait, and those that
+ * failed go first: the order of the calls stays.
+ *
+ * Private to backend/. */
+#ifndef PARLEY_BACKEND_STORE_H
+#define PARLEY_BACKEND_STORE_H
+
+#include "backend.h"
+#include "keys.h"
+
+struct redisReply;
+
+/* One row for each scripts/<name>.lua. */
+#define STORE_SCRIPTS(X)                                                                         \
+  X(attendance_begin)                                                                            \
+  X(attendance_end)                                                                              \
+  X(cursor_set)                                                                                  \
+  X(inbox_confirm)                                                                               \
+  X(inbox_push)                                                                                  \
+  X(inbox_read)                                                                                  \
+  X(list_page)                                                                                   \
+  X(node_beat)                                                                                   \
+  X(node_dead)                                                                                   \
+  X(node_end)                                                                                    \
+  X(node_take)                                                                                   \
+  X(presence_join)                                                                               \
+  X(record_make)                                                                                 \
+  X(room_enter)                                                                                  \
+  X(room_exit)                                                                                   \
+  X(room_send)                                                                                   \
+  X(user_rooms)
+
+enum script {
+#define X(name) SCRIPT_##name,
+  STORE_SCRIPTS(X)
+#undef X
+  SCRIPT_COUNT
+};
+
+struct store_options {
+  struct event_base *base;
+  const struct redis_url *url; /* outlives the store */
+  const char *prefix, *node;   /* outlive the store */
+  unsigned timeout_ms;
+  void (*up)(void *arg);
+  void (*down)(void *arg);
+  void *arg;
+};
+
+/* ERR_OK with a reply that is no error; ERR_UNAVAILABLE without one, or with an error
+ * that passes (LOADING, OOM, READONLY, ...); ERR_INTERNAL with any other error. */
+typedef void store_fn(void *arg, enum err err, const struct redisReply *reply);
+
+struct store *store_new(const struct store_options *options);
+void store_free(struct store *store);
+bool store_is_up(const struct store *store);
+void store_restart(struct store *store, const char *reason);
+
+/* Write one call, as above; exactly the announced keys, then the arguments. */
+void store_begin(struct store *store, enum script script, unsigned keys, unsigned arguments);
+void store_begin_command(struct store *store, const char *name, unsigned arguments);
+void store_key(struct store *store, enum owner_kind kind, struct slice id, const char *suffix);
+void store_key_with(struct store *store, enum owner_kind kind, struct slice id, const char *suffix,
+                    struct slice end); /* `end` behind the suffix */
+void store_name(struct store *store, const char *suffix); /* <prefix><suffix>, without a tag */
+void store_arg(struct store *store, struct slice argument);
+void store_number(struct store *store, uint64_t number);
+
+/* Sends it; `done` may be NULL. */
+void store_send(struct store *store, store_fn *done, void *arg);
+
+/* Answers ERR_UNAVAILABLE in the next turn of the loop, and sends nothing. */
+void store_refuse(struct store *store, store_fn *done, void *arg);
+
+/* A call that is kept, to be sent again with another last argument. */
+struct call;
+
+struct call *store_take(struct store *store); /* what was written, not sent yet */
+void call_send(struct call *call, store_fn *done, void *arg); /* not before it was answered */
+struct slice call_key(const struct call *call); /* its first key */
+struct call *call_with_last(struct call *call, uint64_t last); /* `call` is gone */
+void call_free(struct call *call);
+
+#endif

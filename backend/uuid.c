@@ -1,0 +1,63 @@
+/* Name-based UUIDs on OpenSSL's SHA-1. */
+#include "uuid.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <openssl/evp.h>
+
+#include "base/text.h"
+
+/* The URL namespace, 6ba7b811-9dad-11d1-80b4-00c04fd430c8 (RFC 9562, 6.6). */
+static const unsigned char url_namespace[16] = {
+  0x6b, 0xa7, 0xb8, 0x11, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8,
+};
+
+static bool is_dash(size_t at)
+{
+  return at == 8 || at == 13 || at == 18 || at == 23;
+}
+
+bool uuid_is(struct slice text)
+{
+  if (text.len != UUID_TEXT_BYTES) return false;
+  for (size_t i = 0; i < text.len; i++) {
+    bool fits = is_dash(i) ? text.data[i] == '-' : isxdigit((unsigned char)text.data[i]) != 0;
+    if (!fits) return false;
+  }
+  return true;
+}
+
+static void write_text(const unsigned char bytes[16], char out[UUID_TEXT_BYTES + 1])
+{
+  static const char digits[] = "0123456789abcdef";
+  size_t at = 0;
+  for (size_t i = 0; i < 16; i++) {
+    if (is_dash(at)) out[at++] = '-';
+    out[at++] = digits[bytes[i] >> 4];
+    out[at++] = digits[bytes[i] & 15];
+  }
+  out[at] = '\0';
+}
+
+void uuid_of(const char *kind, struct slice id, char out[UUID_TEXT_BYTES + 1])
+{
+  if (uuid_is(id)) {
+    for (size_t i = 0; i < UUID_TEXT_BYTES; i++) out[i] = (char)tolower((unsigned char)id.data[i]);
+    out[UUID_TEXT_BYTES] = '\0';
+    return;
+  }
+  struct text name = {0};
+  text_append(&name, (struct slice){(const char *)url_namespace, sizeof url_namespace});
+  text_append(&name, SLICE("parley:"));
+  text_append(&name, slice_of(kind));
+  text_append_char(&name, ':');
+  text_append(&name, id);
+  unsigned char hash[EVP_MAX_MD_SIZE];
+  int hashed = EVP_Digest(name.data, name.len, hash, NULL, EVP_sha1(), NULL);
+  assert(hashed == 1);
+  (void)hashed;
+  text_free(&name);
+  hash[6] = (unsigned char)((hash[6] & 0x0f) | 0x50); /* version 5 */
+  hash[8] = (unsigned char)((hash[8] & 0x3f) | 0x80); /* the RFC's variant */
+  write_text(hash, out);
+}

@@ -1,0 +1,135 @@
+/* What the backend's tests stand on: a redis-server of their own in a folder of its
+ * own, killed and started again at will, and nodes (a backend each, all on one event
+ * loop) that note down what they are told.
+ *
+ * Nothing here waits for time: WAIT turns the loop until a condition holds. */
+#ifndef PARLEY_TESTS_REDIS_FIXTURE_H
+#define PARLEY_TESTS_REDIS_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <event2/event.h>
+#include <hiredis/hiredis.h>
+#include <sys/types.h>
+
+#include "backend.h"
+#include "base/text.h"
+#include "conversation.h"
+#include "directory.h"
+#include "inbox.h"
+#include "presence.h"
+
+struct redis {
+  char folder[64];
+  char socket[96], url[112];
+  pid_t pid;
+  redisContext *plain; /* a connection of the test's own */
+};
+
+/* Append-only, on a Unix socket. `extra`: further arguments, NULL at the end, or NULL. */
+void redis_start(struct redis *redis, const char *const *extra);
+void redis_kill(struct redis *redis);    /* kill -9; its data stays */
+void redis_restart(struct redis *redis); /* after redis_kill */
+void redis_pause(struct redis *redis);   /* SIGSTOP */
+void redis_resume(struct redis *redis);
+void redis_end(struct redis *redis);     /* and its folder is gone */
+
+/* A command's answer as text: numbers in digits, nil as "(nil)", errors as they are,
+ * arrays with a blank between their elements. Valid until the next eight. */
+const char *redis_ask(struct redis *redis, const char *format, ...);
+
+/* One publication, subscription, ... that a node was told of. */
+struct told {
+  char *text;
+  struct told *next;
+};
+
+struct told_list {
+  struct told *first, **last;
+  size_t count;
+};
+
+const char *told_at(const struct told_list *list, size_t index);
+bool told_has(const struct told_list *list, const char *text);
+
+struct node {
+  struct backend *backend;
+  struct event_base *base;
+  struct told_list messages;   /* "channel payload" */
+  struct told_list subscribed; /* "channel" */
+  struct told_list reaped;     /* "protocol user session" */
+  unsigned bus_lost, lease_lost;
+  bool keeps_tickets; /* reaped sessions are not finished at once */
+  void *ticket;       /* the last one kept */
+};
+
+struct event_base *loop_new(void);
+void loop_free(struct event_base *base);
+
+/* Limits with the product's defaults; change and pass to node_start_with. */
+struct backend_limits node_limits(void);
+void node_start(struct node *node, struct event_base *base, struct redis *redis, const char *name);
+void node_start_with(struct node *node, struct event_base *base, const char *url, const char *name,
+                     struct backend_limits limits);
+void node_lease(struct node *node); /* presence_start */
+void node_end(struct node *node);
+
+/* Subscribes the channel, and waits until that is confirmed. */
+void node_hear(struct node *node, const char *channel);
+
+/* One turn of the loop; never longer than some milliseconds. */
+void loop_turn(struct event_base *base);
+uint64_t loop_now_ms(void);
+
+#define WAIT_MS 20000
+
+#define WAIT(base, condition)                                                                   \
+  do {                                                                                          \
+    for (uint64_t until_ms_ = loop_now_ms() + WAIT_MS; !(condition); loop_turn(base))           \
+      if (loop_now_ms() > until_ms_) fail_msg("never came true: %s", #condition);               \
+  } while (0)
+
+/* Calls with their outcomes kept, so that a test reads like a list of facts. */
+struct outcome {
+  bool done;
+  unsigned times; /* how often it was called: once */
+  enum err err;
+  uint64_t id, seq;
+  bool repeated, more;
+  size_t count;
+  char lines[8192]; /* of a page: a newline behind each */
+  uint64_t num;
+  char uuid[40], name[140], rooms[256];
+  size_t sessions;
+};
+
+void on_stamp(void *outcome, const struct stamp *stamp);
+void on_page(void *outcome, const struct page *page);
+void on_err(void *outcome, enum err err);
+void on_joined(void *outcome, const struct presence_joined *joined);
+void on_entry(void *outcome, enum err err, const struct entry *entry);
+
+/* The same, waited for. */
+struct outcome push(struct node *node, const char *user, const char *dedupe, const char *rest);
+struct outcome page(struct node *node, const char *user, uint64_t after, unsigned max_count,
+                    size_t max_bytes);
+struct outcome confirm(struct node *node, const char *user, uint64_t id);
+struct outcome read_ids(struct node *node, const char *user, const uint64_t *ids, size_t count);
+struct outcome say(struct node *node, const char *room, const char *user, const char *dedupe,
+                   const char *rest);
+struct outcome log_page(struct node *node, const char *room, uint64_t after, unsigned max_count,
+                        size_t max_bytes);
+struct outcome enter(struct node *node, const char *room, const char *user, const char *rest);
+struct outcome leave_room(struct node *node, const char *room, const char *user, const char *rest);
+struct outcome attend(struct node *node, const char *user, const char *session);
+struct outcome depart(struct node *node, const char *user, const char *session);
+struct outcome join(struct node *node, const char *user, const char *session, const char *protocol,
+                    const char *device, enum presence_exclusive exclusive);
+struct outcome leave(struct node *node, const char *user, const char *session, bool finished);
+struct outcome resolve(struct node *node, enum owner_kind kind, const char *id, bool create);
+
+#endif
