@@ -101,7 +101,10 @@ step_scripts() {
   check 120 "shellcheck" shellcheck -S warning $(git ls-files '*.sh' .ci/run)
 }
 
-step_docs() { check 60 "tables in the docs are as the code's" node tests/docs/tables.js; }
+step_docs() {
+  check 60 "tables in the docs are as the code's" node tests/docs/tables.js
+  check 60 "links in the docs lead somewhere" node tests/docs/links.js
+}
 
 run_ctest() { # run_ctest PRESET
   local log=$results/ctest-$1.log all bad

@@ -37,7 +37,7 @@ function rows(text) {
 }
 
 const code = (text) => (text === '' ? '' : `\`${text.replaceAll('|', '\\|')}\``);
-const plain = (text) => text.replaceAll('|', '\\|');
+const plain = (text) => text.replace(/[|*]/g, '\\$&').replaceAll('<', '&lt;');
 const kebab = (name) => name.replaceAll('_', '-');
 
 // How each .def is shown: head and one line a row.
