@@ -121,7 +121,7 @@ static void on_room_side(void *arg, enum err err, const struct redisReply *reply
 }
 
 void room_enter(struct backend *backend, struct slice room, struct slice user, struct slice rest,
-                err_fn *done, void *arg)
+                bool told, err_fn *done, void *arg)
 {
   struct store *store = backend->store;
   struct passage *passage = passage_new(backend, room, user, rest, done, arg);
@@ -134,12 +134,12 @@ void room_enter(struct backend *backend, struct slice room, struct slice user, s
   store_key(store, OWNER_ROOM, room, ":cursors");
   store_arg(store, user);
   store_key(store, OWNER_ROOM, room, "");
-  store_arg(store, rest);
+  store_arg(store, told ? rest : (struct slice){"", 0});
   store_send(store, on_room_side, passage);
 }
 
 void room_exit(struct backend *backend, struct slice room, struct slice user, struct slice rest,
-               err_fn *done, void *arg)
+               bool told, err_fn *done, void *arg)
 {
   struct store *store = backend->store;
   struct passage *passage = passage_new(backend, room, user, rest, done, arg);
@@ -150,7 +150,7 @@ void room_exit(struct backend *backend, struct slice room, struct slice user, st
   store_key(store, OWNER_ROOM, room, ":cursors");
   store_arg(store, user);
   store_key(store, OWNER_ROOM, room, "");
-  store_arg(store, rest);
+  store_arg(store, told ? rest : (struct slice){"", 0});
   store_send(store, on_room_side, passage);
 }
 

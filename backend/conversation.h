@@ -23,18 +23,18 @@ void room_send(struct backend *backend, const struct room_send *send, stamp_fn *
 void room_page(struct backend *backend, struct slice room, uint64_t after_seq, unsigned max_count,
                size_t max_bytes, page_fn *done, void *arg);
 
-/* Makes `user` a member (ERR_OK also when already one: then nothing is published),
- * publishes `rest` on the room's channel, and a copy on the user's, so that all the
- * user's connections begin to hear the room. ERR_NOT_FOUND, ERR_FORBIDDEN (banned),
+/* Makes `user` a member (ERR_OK also when already one: then the room is told nothing),
+ * publishes `rest` on the room's channel where `told`, and a copy on the user's, so that
+ * all the user's connections begin to hear the room. ERR_NOT_FOUND, ERR_FORBIDDEN (banned),
  * ERR_NOT_IN_ROOM (closed and not invited). The member's cursor starts at the
  * room's newest seq. A crash between the room's tag and the user's is completed by
  * entering again. */
 void room_enter(struct backend *backend, struct slice room, struct slice user, struct slice rest,
-                err_fn *done, void *arg);
+                bool told, err_fn *done, void *arg);
 
 /* The reverse; ERR_OK also when no member. */
 void room_exit(struct backend *backend, struct slice room, struct slice user, struct slice rest,
-               err_fn *done, void *arg);
+               bool told, err_fn *done, void *arg);
 
 /* How far a member has provably been shown the room's log. cursor_get's page has
  * no messages; `seq` is the cursor, 0 where there is none. */

@@ -200,6 +200,8 @@ void admission_rejoin(struct session *session)
   /* Who came later is newer: the one that was away does not replace it back. */
   if (join.exclusive == PRESENCE_REPLACE) join.exclusive = PRESENCE_REFUSE;
   presence_join(session->node->backend, &join, on_rejoined, join_request(session));
-  session->attends = false;
-  attendance_arrive(session);
+  if (session->attends) {
+    session->attends = false;
+    attendance_arrive(session);
+  }
 }

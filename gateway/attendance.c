@@ -29,7 +29,8 @@ struct departure {
   struct node *node;
   struct party user;
   struct slice session;
-  void *ticket; /* of one that was reaped */
+  void *ticket;    /* of one that was reaped */
+  bool lives_on;   /* the session hears the lobby no more, but is there */
   char memory[];
 };
 
@@ -56,9 +57,9 @@ size_t attendance_departures(const struct attendance *attendance)
   return attendance->count;
 }
 
-static bool attends_lobby(const struct session *session)
+bool attendance_is_of(struct slice room)
 {
-  return session->protocol->attends && slice_equal(session_room(session), lobby_id);
+  return slice_equal(room, lobby_id);
 }
 
 /* The lobby exists from the start, as number 1 (protocols.md). */
@@ -112,7 +113,7 @@ static void on_arrived(void *arg, const struct stamp *stamp)
 void attendance_arrive(struct session *session)
 {
   struct node *node = session->node;
-  if (session->attends || !attends_lobby(session)) return;
+  if (session->attends) return;
   session->attends = true;
   struct arrival *arrival = memory_alloc(sizeof *arrival);
   *arrival = (struct arrival){node, session->handle};
@@ -178,7 +179,7 @@ static void on_gone(void *arg, const struct stamp *stamp)
   }
   if (departure->ticket)
     presence_reaped_finished(node->backend, departure->ticket);
-  else
+  else if (!departure->lives_on)
     presence_leave(node->backend, departure->user.id, departure->session, true, NULL, NULL);
   departure_free(departure);
 }
@@ -189,14 +190,27 @@ static void end_attendance(struct node *node, struct departure *departure)
                  write_rest(node, KIND_ROOM_EXITED, &departure->user), on_gone, departure);
 }
 
+/* `delay_ms` from now the session attends no more. */
+static struct departure *depart_after(struct session *session, uint64_t delay_ms)
+{
+  struct departure *departure = departure_new(session->node, &session->user, session->id);
+  departure->timer.call = on_retry;
+  node_timer_set(session->node, &departure->timer, delay_ms);
+  return departure;
+}
+
+void attendance_quit(struct session *session)
+{
+  if (!session->attends) return;
+  session->attends = false;
+  depart_after(session, 0)->lives_on = true;
+}
+
 void attendance_depart(struct session *session)
 {
   struct node *node = session->node;
   presence_leave(node->backend, session->user.id, session->id, !session->attends, NULL, NULL);
-  if (!session->attends) return;
-  struct departure *departure = departure_new(node, &session->user, session->id);
-  departure->timer.call = on_retry;
-  node_timer_set(node, &departure->timer, node->config->presence_grace_ms);
+  if (session->attends) depart_after(session, node->config->presence_grace_ms);
 }
 
 /* ---- after a dead node ------------------------------------------------------------- */
@@ -214,15 +228,9 @@ static void on_user(void *arg, enum err err, const struct entry *entry)
   end_attendance(known->node, known);
 }
 
-void attendance_reaped(struct node *node, struct slice user, struct slice session,
-                       struct slice protocol, void *ticket)
+void attendance_reaped(struct node *node, struct slice user, struct slice session, void *ticket)
 {
-  const struct protocol *spoken = protocol_by_name(protocol);
   metric_add(METRIC_REAPED, 1);
-  if (spoken && !spoken->attends) {
-    presence_reaped_finished(node->backend, ticket);
-    return;
-  }
   struct party party = {.kind = PARTY_USER, .id = user, .name = user};
   struct departure *departure = departure_new(node, &party, session);
   departure->ticket = ticket;

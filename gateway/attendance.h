@@ -12,16 +12,22 @@ struct session;
 struct attendance *attendance_new(struct node *node);
 void attendance_free(struct attendance *attendance);
 
-/* The session hears the lobby live. Nothing where its protocol does not attend. */
+/* Is it the room that is attended? */
+bool attendance_is_of(struct slice room);
+
+/* The session hears the lobby live. */
 void attendance_arrive(struct session *session);
+
+/* It hears the lobby no more, and lives on: its user has left that room. */
+void attendance_quit(struct session *session);
 
 /* The session is about to be given back: its presence ends now, its attendance after
  * the grace period. */
 void attendance_depart(struct session *session);
 
-/* A session of a dead node (presence_events.reaped). */
-void attendance_reaped(struct node *node, struct slice user, struct slice session,
-                       struct slice protocol, void *ticket);
+/* A session of a dead node (presence_events.reaped): whether it attended, its node alone
+ * knew. */
+void attendance_reaped(struct node *node, struct slice user, struct slice session, void *ticket);
 
 /* How many departures wait for their grace period or for Redis. */
 size_t attendance_departures(const struct attendance *attendance);

@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "attendance.h"
 #include "base/memory.h"
 #include "bus.h"
 #include "conversation.h"
@@ -319,16 +320,19 @@ static struct slice membership_rest(struct session *session, const struct comman
   return text_slice(&rest);
 }
 
+/* The lobby is told by attendance, of members and others alike (attendance.h). */
 static void begin_enter(struct session *session, const struct command *command, struct task *task)
 {
   room_enter(session->node->backend, command->to.id, session->user.id,
-             membership_rest(session, command, KIND_ROOM_ENTERED), on_done, task);
+             membership_rest(session, command, KIND_ROOM_ENTERED),
+             !attendance_is_of(command->to.id), on_done, task);
 }
 
 static void begin_exit(struct session *session, const struct command *command, struct task *task)
 {
   room_exit(session->node->backend, command->to.id, session->user.id,
-            membership_rest(session, command, KIND_ROOM_EXITED), on_done, task);
+            membership_rest(session, command, KIND_ROOM_EXITED),
+            !attendance_is_of(command->to.id), on_done, task);
 }
 
 static void begin_refused(struct session *session, const struct command *command, struct task *task)

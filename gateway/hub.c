@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "attendance.h"
 #include "base/memory.h"
 #include "bus.h"
 #include "deliver.h"
@@ -146,10 +147,12 @@ static void follow_membership(struct topic *topic, const struct envelope *event,
     struct session *session = each->session;
     if (session->state == SESSION_CLOSING || !(session->protocol->hears & HEARS_MEMBERSHIPS)) continue;
     struct subscription *room = hub_find(session, OWNER_ROOM, event->to.id);
-    if (enters)
+    if (enters) {
       hub_subscribe(session, OWNER_ROOM, event->to.id, START_CURSOR);
-    else if (room)
+    } else if (room) {
+      if (attendance_is_of(event->to.id)) attendance_quit(session);
       hub_unsubscribe(room);
+    }
   }
 }
 

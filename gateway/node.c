@@ -104,7 +104,8 @@ static void on_lease_lost(void *arg)
 static void on_reaped(void *arg, struct slice user, struct slice session, struct slice protocol,
                       void *ticket)
 {
-  attendance_reaped(arg, user, session, protocol, ticket);
+  (void)protocol;
+  attendance_reaped(arg, user, session, ticket);
 }
 
 /* ---- the end ----------------------------------------------------------------------- */

@@ -236,7 +236,9 @@ void session_free(struct session *session)
 void session_heard(struct session *session, struct subscription *subscription)
 {
   if (session->replies) dispatch_heard(session, subscription);
-  if (!session->attends && subscription->topic->kind == OWNER_ROOM) attendance_arrive(session);
+  const struct topic *topic = subscription->topic;
+  if (!session->attends && topic->kind == OWNER_ROOM && attendance_is_of(topic->owner))
+    attendance_arrive(session);
 }
 
 /* ---- out --------------------------------------------------------------------------- */

@@ -40,7 +40,6 @@ struct protocol {
   enum err exclusive_error;         /* EXCLUSIVE_REFUSE: what the newcomer gets */
   bool acknowledges;                /* its clients mark messages as read: entries wait for that */
   bool shows_delivered;             /* its senders are told when a message was received */
-  bool attends;                     /* the lobby is told when its users come and go */
   enum keep direct_keep, room_keep; /* the storage class of what is sent in it */
 
   /* Where several stored messages fit into one frame: what goes around them, and

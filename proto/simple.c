@@ -179,7 +179,6 @@ const struct protocol protocol_simple = {
     .own = OWN_ALL,
     .exclusive = EXCLUSIVE_REFUSE,
     .exclusive_error = ERR_FORBIDDEN,
-    .attends = true,
     .direct_keep = KEEP_UNTIL_READ,
     .room_keep = KEEP_LOG,
     .identify = identify,
