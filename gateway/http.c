@@ -56,7 +56,10 @@ static void show_metrics(struct node *node, struct response *response)
 
 static void show_console(struct node *node, struct response *response)
 {
-  (void)node;
+  if (!node->config->console) {
+    write_error(response, ERR_NOT_FOUND);
+    return;
+  }
   response->content_type = "text/html; charset=utf-8";
   text_append(&response->body, console_page());
 }
