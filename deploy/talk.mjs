@@ -17,22 +17,31 @@ const PATIENCE_MS = 10_000;
 
 function talk(url) {
   const socket = new WebSocket(url);
-  const lines = createInterface({ input: process.stdin });
+  const typed = createInterface({ input: process.stdin });
+  let early = []; // typed before the connection stood; then null
   let number = 0;
+  let ended = false;
   let leaving = null;
   const leave = () => {
     clearTimeout(leaving);
     leaving = setTimeout(() => socket.close(1000), QUIET_MS);
   };
+  const say = (line) => {
+    if (line.trim() === '') return;
+    const frame = line.trimStart().startsWith('{')
+      ? line
+      : JSON.stringify({ type: 'send_message', payload_id: String(++number), message: line });
+    socket.send(frame);
+  };
+  typed.on('line', (line) => (early ? early.push(line) : say(line)));
+  typed.on('close', () => {
+    ended = true;
+    if (!early) leave();
+  });
   socket.on('open', () => {
-    lines.on('line', (line) => {
-      if (line.trim() === '') return;
-      const said = line.trimStart().startsWith('{')
-        ? line
-        : JSON.stringify({ type: 'send_message', payload_id: String(++number), message: line });
-      socket.send(said);
-    });
-    lines.on('close', leave);
+    early.forEach(say);
+    early = null;
+    if (ended) leave();
   });
   socket.on('message', (data) => {
     console.log(data.toString());
