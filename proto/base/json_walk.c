@@ -18,9 +18,11 @@ static struct slice skip_white(struct slice text)
  * not end. */
 static size_t string_length(struct slice text)
 {
-  for (size_t at = 1; at < text.len; at++) {
-    if (text.data[at] == '"') return at + 1;
-    if (text.data[at] == '\\') at++;
+  const char *quote = text.data, *end = text.data + text.len;
+  while ((quote = memchr(quote + 1, '"', (size_t)(end - quote - 1)))) {
+    size_t backslashes = 0;
+    for (const char *back = quote - 1; back > text.data && *back == '\\'; back--) backslashes++;
+    if (backslashes % 2 == 0) return (size_t)(quote - text.data) + 1;
   }
   return 0;
 }
@@ -53,11 +55,28 @@ static size_t container_length(struct slice text)
   return 0;
 }
 
+static bool ends_scalar(char c)
+{
+  switch (c) {
+  case ',':
+  case ':':
+  case '[':
+  case ']':
+  case '{':
+  case '}':
+  case '"':
+  case '\0':
+    return true;
+  default:
+    return is_white(c);
+  }
+}
+
 /* The length of the number or literal that `text` begins with. */
 static size_t scalar_length(struct slice text)
 {
   size_t at = 0;
-  while (at < text.len && !is_white(text.data[at]) && !strchr(",:]}[{\"", text.data[at])) at++;
+  while (at < text.len && !ends_scalar(text.data[at])) at++;
   return at;
 }
 
