@@ -111,7 +111,7 @@ static bool read_probe_port(const char *text, unsigned *port, struct complaint c
 /* What is to be done at all, and where the file is. */
 static bool read_requests(struct config *config, struct complaint complaint)
 {
-  struct flag flag;
+  struct flag flag = {0};
   for (char *const *rest = config->arguments + 1; *rest;) {
     if (!next_flag(&rest, &flag, complaint)) return false;
     if (slice_is(flag.name, "config")) config->file = flag.value;
@@ -119,6 +119,7 @@ static bool read_requests(struct config *config, struct complaint complaint)
       if (!slice_is(flag.name, requests[i].name)) continue;
       config->request = requests[i].request;
       if (config->request == CONFIG_PROBE) {
+        assert(flag.value);
         return read_probe_port(flag.value, &config->probe_port, complaint);
       }
       if (config->request == CONFIG_HELP || config->request == CONFIG_VERSION) return true;
@@ -129,7 +130,7 @@ static bool read_requests(struct config *config, struct complaint complaint)
 
 static bool apply_flags(struct config *config, struct complaint complaint)
 {
-  struct flag flag;
+  struct flag flag = {0};
   for (char *const *rest = config->arguments + 1; *rest;) {
     if (!next_flag(&rest, &flag, complaint)) return false;
     const struct setting *setting = setting_find(flag.name);

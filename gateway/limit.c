@@ -70,10 +70,11 @@ void address_counts_leave(struct address_counts *counts, const struct ip *ip)
 
 void address_counts_free(struct address_counts *counts)
 {
-  struct address_count *entry, *next;
-  HASH_ITER(hh, counts->table, entry, next)
-  {
-    HASH_DELETE(hh, counts->table, entry);
+  struct address_count *entry = counts->table;
+  HASH_CLEAR(hh, counts->table); /* the table alone: the entries stay linked */
+  while (entry) {
+    struct address_count *next = entry->hh.next;
     free(entry);
+    entry = next;
   }
 }

@@ -52,33 +52,36 @@ unsigned machine_raise_file_limit(unsigned wanted_connections)
   return wanted_connections > 0 && wanted_connections < fit ? wanted_connections : (unsigned)fit;
 }
 
-static socklen_t make_address(const char *listen, unsigned port, struct sockaddr_storage *address)
+union address {
+  struct sockaddr any;
+  struct sockaddr_in v4;
+  struct sockaddr_in6 v6;
+};
+
+static socklen_t make_address(const char *listen, unsigned port, union address *address)
 {
-  memset(address, 0, sizeof *address);
-  struct sockaddr_in *v4 = (void *)address;
-  struct sockaddr_in6 *v6 = (void *)address;
-  if (inet_pton(AF_INET6, listen, &v6->sin6_addr) == 1) {
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons((uint16_t)port);
-    return sizeof *v6;
+  struct in6_addr v6;
+  struct in_addr v4;
+  if (inet_pton(AF_INET6, listen, &v6) == 1) {
+    address->v6 = (struct sockaddr_in6){
+        .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port), .sin6_addr = v6};
+    return sizeof address->v6;
   }
-  memset(address, 0, sizeof *address);
-  v4->sin_family = AF_INET;
-  v4->sin_port = htons((uint16_t)port);
-  if (inet_pton(AF_INET, listen, &v4->sin_addr) != 1) v4->sin_addr.s_addr = htonl(INADDR_ANY);
-  return sizeof *v4;
+  if (inet_pton(AF_INET, listen, &v4) != 1) v4.s_addr = htonl(INADDR_ANY);
+  address->v4 = (struct sockaddr_in){
+      .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = v4};
+  return sizeof address->v4;
 }
 
 /* A socket bound to the port, with this option set; negative: errno says why. */
 static int bind_port(const char *listen, unsigned port, int option)
 {
-  struct sockaddr_storage address;
+  union address address;
   socklen_t len = make_address(listen, port, &address);
   int on = 1;
-  int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
-  if (setsockopt(fd, SOL_SOCKET, option, &on, sizeof on) == 0 &&
-      bind(fd, (struct sockaddr *)&address, len) == 0) {
+  if (setsockopt(fd, SOL_SOCKET, option, &on, sizeof on) == 0 && bind(fd, &address.any, len) == 0) {
     return fd;
   }
   int reason = errno;
@@ -89,12 +92,11 @@ static int bind_port(const char *listen, unsigned port, int option)
 
 static unsigned bound_port(int fd)
 {
-  struct sockaddr_storage address = {0};
+  union address address = {.v6 = {0}};
   socklen_t len = sizeof address;
-  int known = getsockname(fd, (struct sockaddr *)&address, &len);
+  int known = getsockname(fd, &address.any, &len);
   assert(known == 0);
-  return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-                                             : ((struct sockaddr_in *)&address)->sin_port);
+  return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
 }
 
 int machine_reserve_port(const char *listen, unsigned *port, char *error, size_t error_bytes)

@@ -149,6 +149,7 @@ static void write_labels(struct text *out, enum metric_labels labels, unsigned c
     text_append_format(out, ",status=\"%d\"", err_http_status(cell));
     break;
   case LABELS_LINK:
+    assert(cell < METRIC_LINK_COUNT);
     write_label(out, "link", slice_of(links[cell]));
     break;
   }

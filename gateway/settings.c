@@ -11,12 +11,12 @@ enum { WHEN_RESTART, WHEN_RELOAD };
 const struct setting settings[SETTING_COUNT] = {
 #define X(name, type, initial, range, when, help) \
   {#name,                                         \
-   SETTING_##type,                                \
    initial,                                       \
    range,                                         \
    help,                                          \
-   WHEN_##when == WHEN_RELOAD,                    \
-   offsetof(struct config, name)},
+   offsetof(struct config, name),                 \
+   SETTING_##type,                                \
+   WHEN_##when == WHEN_RELOAD},
 #include "config.def"
 #undef X
 };

@@ -33,10 +33,10 @@ enum setting_index {
 
 struct setting {
   const char *name; /* as the field: max_connections */
-  enum setting_type type;
   const char *initial, *range, *help;
-  bool reloadable;
   size_t offset; /* of the field */
+  enum setting_type type;
+  bool reloadable;
 };
 
 extern const struct setting settings[SETTING_COUNT];

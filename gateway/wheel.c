@@ -23,6 +23,7 @@ static void ring_insert(struct wheel_entry *head, struct wheel_entry *entry)
 
 static void ring_remove(struct wheel_entry *entry)
 {
+  assert(entry->previous && entry->next);
   entry->previous->next = entry->next;
   entry->next->previous = entry->previous;
   entry->next = NULL;
