@@ -23,7 +23,7 @@
 #include "message.h"
 #include "ws.h"
 
-enum { BUFFER_BYTES = 256 * 1024, EVENTS_PER_PASS = 512, PEERS = 20000, FAULT_EVERY = 1000 };
+enum { BUFFER_BYTES = 256 * 1024, EVENTS_PER_PASS = 512, PEERS = 20000, FAULT_EVERY = 100 };
 
 enum part { PART_NONE, PART_SENDER, PART_RECEIVER };
 
@@ -54,9 +54,9 @@ struct bare {
   struct bytes held; /* by fault swap */
   struct peer **receivers;
   unsigned receiver_count;
-  struct peer *speaker;    /* fanout, coalesce: who spoke in this pass */
+  struct peer *speaker;      /* fanout, coalesce: who spoke in this pass */
   struct peer *pairs[PEERS]; /* relay: receivers by number */
-  struct bytes shared; /* fanout: the frame; coalesce: the frames of this pass */
+  struct bytes shared;       /* fanout: the frame; coalesce: the frames of this pass */
   char buffer[BUFFER_BYTES];
 };
 
@@ -86,9 +86,12 @@ static void frame_write_damaged(struct bytes *out, struct slice payload)
 static void message_frame_write(struct bare *bare, struct bytes *out, struct slice payload)
 {
   bool faulty = bare->fault && ++bare->written % FAULT_EVERY == 0;
-  if (faulty && strcmp(bare->fault, "damage") == 0) frame_write_damaged(out, payload);
-  else if (faulty && strcmp(bare->fault, "swap") == 0) frame_write(&bare->held, payload);
-  else if (!faulty || strcmp(bare->fault, "lose") != 0) frame_write(out, payload);
+  if (faulty && strcmp(bare->fault, "damage") == 0)
+    frame_write_damaged(out, payload);
+  else if (faulty && strcmp(bare->fault, "swap") == 0)
+    frame_write(&bare->held, payload);
+  else if (!faulty || strcmp(bare->fault, "lose") != 0)
+    frame_write(out, payload);
   if (faulty && strcmp(bare->fault, "repeat") == 0) frame_write(out, payload);
   if (!faulty && bare->held.len) {
     bytes_append(out, bare->held.data, bare->held.len);
@@ -104,7 +107,8 @@ static struct slice member(struct slice payload, const char *name)
   char wanted[32];
   int len = snprintf(wanted, sizeof wanted, "\"%s\":\"", name);
   const char *at = memmem(payload.data, payload.len, wanted, (size_t)len);
-  const char *end = at ? memchr(at + len, '"', payload.len - (size_t)(at + len - payload.data)) : NULL;
+  const char *end =
+      at ? memchr(at + len, '"', payload.len - (size_t)(at + len - payload.data)) : NULL;
   if (!end) die("no %s in %.*s", name, SLICE_ARG(payload));
   return (struct slice){at + len, (size_t)(end - at - len)};
 }
@@ -119,7 +123,8 @@ static void simple_write(struct bare *bare, struct peer *peer, struct slice payl
                      "\"username\":\"s%u\"}",
                      SLICE_ARG(message), peer->number);
   message_frame_write(bare, &bare->shared, (struct slice){text, (size_t)len});
-  len = snprintf(text, sizeof text, "{\"type\":\"reply\",\"payload_id\":\"%.*s\",\"error\":null}", SLICE_ARG(id));
+  len = snprintf(text, sizeof text, "{\"type\":\"reply\",\"payload_id\":\"%.*s\",\"error\":null}",
+                 SLICE_ARG(id));
   frame_write(&peer->out, (struct slice){text, (size_t)len});
 }
 
@@ -216,7 +221,8 @@ static void peer_close(struct bare *bare, struct peer *peer)
     bare->receivers[i] = bare->receivers[--bare->receiver_count];
     break;
   }
-  if (peer->part == PART_RECEIVER && bare->pairs[peer->number] == peer) bare->pairs[peer->number] = NULL;
+  if (peer->part == PART_RECEIVER && bare->pairs[peer->number] == peer)
+    bare->pairs[peer->number] = NULL;
   if (bare->speaker == peer) bare->speaker = NULL;
   close(peer->fd);
   bytes_free(&peer->in);
@@ -298,8 +304,10 @@ static _Noreturn void serve(struct bare *bare)
     int count = epoll_wait(bare->epoll, ready, EVENTS_PER_PASS, -1);
     if (count < 0 && errno != EINTR) die("epoll_wait: %m");
     for (int i = 0; i < count; i++) {
-      if (ready[i].data.ptr) read_in(bare, ready[i].data.ptr);
-      else accept_all(bare);
+      if (ready[i].data.ptr)
+        read_in(bare, ready[i].data.ptr);
+      else
+        accept_all(bare);
     }
     if (bare->mode->pass_done) bare->mode->pass_done(bare);
   }
@@ -327,7 +335,8 @@ int main(int argc, char **argv)
   for (unsigned i = 0; argc > 1 && i < sizeof modes / sizeof *modes; i++) {
     if (strcmp(argv[1], modes[i].name) == 0) bare.mode = &modes[i];
   }
-  if (!bare.mode || argc > 3) die("usage: bare fanout|coalesce|relay|answer [lose|repeat|swap|damage]");
+  if (!bare.mode || argc > 3)
+    die("usage: bare fanout|coalesce|relay|answer [lose|repeat|swap|damage]");
   bare.fault = argc == 3 ? argv[2] : NULL;
   bare.receivers = calloc(PEERS, sizeof(struct peer *));
   if (!bare.receivers) die("no room for receivers");

@@ -28,7 +28,8 @@ static void connect_next(struct crowd *crowd)
 {
   char target[128];
   if (crowd->loop.count == crowd->load->count) return;
-  snprintf(target, sizeof target, "/messaging?client_id=c%s-%u", crowd->load->tag, crowd->loop.count);
+  snprintf(target, sizeof target, "/messaging?client_id=c%s-%u", crowd->load->tag,
+           crowd->loop.count);
   loop_connect(&crowd->loop, target);
 }
 
@@ -72,9 +73,10 @@ static void prove(struct crowd *crowd)
   char text[MESSAGE_BYTES], frame[512];
   const char *tag = crowd->load->tag;
   message_write(text, (struct message){.seq = 1});
-  int len = snprintf(frame, sizeof frame,
-                     "{\"send\":[{\"id\":1,\"rid\":\"c%s-%u\",\"sid\":\"c%s-0\",\"text\":\"%.*s\"}]}", tag,
-                     crowd->load->count - 1, tag, MESSAGE_BYTES, text);
+  int len =
+      snprintf(frame, sizeof frame,
+               "{\"send\":[{\"id\":1,\"rid\":\"c%s-%u\",\"sid\":\"c%s-0\",\"text\":\"%.*s\"}]}",
+               tag, crowd->load->count - 1, tag, MESSAGE_BYTES, text);
   loop_send(&crowd->loop, &crowd->loop.clients[0], (struct slice){frame, (size_t)len});
   struct stall stall = {.patience_s = PATIENCE_S, .what = "halves of the last message"};
   while (!crowd->delivered || !crowd->answered) {
@@ -98,12 +100,15 @@ void connect_run(const struct load *load)
   open_all(&crowd, load);
   struct cpu_mark to = cpu_mark(load->trees, load->tree_count);
   prove(&crowd);
-  double first = rate_between(&crowd, 0, THOUSAND), last = rate_between(&crowd, load->count - THOUSAND, load->count);
+  double first = rate_between(&crowd, 0, THOUSAND),
+         last = rate_between(&crowd, load->count - THOUSAND, load->count);
   printf("{\"scenario\":\"connect\",\"in_flight\":%u,", load->outstanding);
   cpu_report(load->trees, load->tree_count, &from, &to);
-  printf("\"count\":%u,\"first_thousand\":%.0f,\"last_thousand\":%.0f,\"last_to_first\":%.3f,\"rate\":%.0f}\n",
+  printf("\"count\":%u,\"first_thousand\":%.0f,\"last_thousand\":%.0f,\"last_to_first\":%.3f,"
+         "\"rate\":%.0f}\n",
          load->count, first, last, last / first, rate_between(&crowd, 0, load->count));
   free(crowd.opened_ns);
+  loop_free(&crowd.loop);
 }
 
 static uint64_t pss_bytes(const struct load *load)
@@ -132,11 +137,13 @@ void idle_run(const struct load *load)
   struct crowd crowd = {0};
   uint64_t pss = pss_bytes(load), redis = load->redis ? stored_memory_bytes(load->redis) : 0;
   open_all(&crowd, load);
-  uint64_t pss_after = steady_pss_bytes(&crowd), redis_after = load->redis ? stored_memory_bytes(load->redis) : 0;
+  uint64_t pss_after = steady_pss_bytes(&crowd),
+           redis_after = load->redis ? stored_memory_bytes(load->redis) : 0;
   prove(&crowd);
   printf("{\"scenario\":\"idle\",\"count\":%u,\"pss_before\":%" PRIu64 ",\"pss_after\":%" PRIu64
          ",\"bytes_each\":%.0f,\"redis_bytes_each\":%.0f}\n",
          load->count, pss, pss_after, ((double)pss_after - (double)pss) / load->count,
          ((double)redis_after - (double)redis) / load->count);
   free(crowd.opened_ns);
+  loop_free(&crowd.loop);
 }

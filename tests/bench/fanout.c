@@ -33,9 +33,10 @@ struct fanout {
 static void send_text(struct fanout *fanout, const char *id_prefix, uint64_t id, const char *text)
 {
   char frame[256];
-  int len = snprintf(frame, sizeof frame,
-                     "{\"type\":\"send_message\",\"payload_id\":\"%s%" PRIu64 "\",\"message\":\"%.*s\"}",
-                     id_prefix, id, MESSAGE_BYTES, text);
+  int len =
+      snprintf(frame, sizeof frame,
+               "{\"type\":\"send_message\",\"payload_id\":\"%s%" PRIu64 "\",\"message\":\"%.*s\"}",
+               id_prefix, id, MESSAGE_BYTES, text);
   loop_send(&fanout->loop, fanout->sender, (struct slice){frame, (size_t)len});
 }
 
@@ -61,7 +62,8 @@ static void heard_other(struct fanout *fanout, struct client *client, const char
   struct message message = message_read(text);
   uint64_t *next = &fanout->next[client->index];
   if (message.seq != 0 || *next > 1) {
-    die("client %u got message %" PRIu64 " in place of %" PRIu64, client->index, message.seq, *next);
+    die("client %u got message %" PRIu64 " in place of %" PRIu64, client->index, message.seq,
+        *next);
   }
   if (*next == 0) fanout->ready++;
   *next = 1;
@@ -90,7 +92,8 @@ static void text_arrived(void *arg, struct client *client, struct slice frame)
     if (!text || message_find(&rest)) die("not one message: %.*s", SLICE_ARG(frame));
     heard(fanout, client, text);
   } else if (slice_starts_with(frame, SLICE("{\"type\":\"reply\"")) && client == fanout->sender) {
-    if (!memmem(frame.data, frame.len, "\"error\":null", 12)) die("refused: %.*s", SLICE_ARG(frame));
+    if (!memmem(frame.data, frame.len, "\"error\":null", 12))
+      die("refused: %.*s", SLICE_ARG(frame));
     fanout->replies++;
   } else if (!slice_starts_with(frame, SLICE("{\"type\":\"user_"))) {
     die("client %u did not expect %.*s", client->index, SLICE_ARG(frame));
@@ -155,9 +158,11 @@ void fanout_run(const struct load *load)
   open_clients(&fanout);
   probe_all(&fanout);
   measure(&fanout);
-  printf("{\"scenario\":\"fanout\",\"receivers\":%u,\"outstanding\":%u,", load->count, load->outstanding);
+  printf("{\"scenario\":\"fanout\",\"receivers\":%u,\"outstanding\":%u,", load->count,
+         load->outstanding);
   window_report(&fanout.window);
   printf("\"count\":%" PRIu64 ",\"rate\":%.0f}\n", window_count(&fanout.window),
          (double)window_count(&fanout.window) / window_seconds(&fanout.window));
   free(fanout.next);
+  loop_free(&fanout.loop);
 }

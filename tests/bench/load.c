@@ -20,7 +20,8 @@ static const struct {
     {"fanout", fanout_run, 1000, 1, "one sender, --count receivers in the lobby (simple)"},
     {"direct", direct_run, 200, 1, "--count pairs, direct messages, acknowledged (messaging)"},
     {"room", room_run, 200, 1, "--count pairs, each in a room of its own (simple)"},
-    {"connect", connect_run, 15000, 64, "--count connections, --outstanding of them in flight (messaging)"},
+    {"connect", connect_run, 15000, 64,
+     "--count connections, --outstanding of them in flight (messaging)"},
     {"idle", idle_run, 10000, 64, "memory of --count connections (messaging)"},
     {"redis", redis_run, 200, 1, "Redis alone: --script as the gateway runs it, for --count pairs"},
 };
@@ -38,7 +39,20 @@ static const char usage[] =
     "  --cpu LABEL=PID  a server process, measured with all its children (up to 4)\n"
     "exit status 3: the server does not offer what this scenario needs\n";
 
-enum option_key { PORT = 1, COUNT, OUTSTANDING, SECONDS, WARMUP, RATE, NO_REPLIES, READS, TAG, REDIS, SCRIPT, CPU };
+enum option_key {
+  PORT = 1,
+  COUNT,
+  OUTSTANDING,
+  SECONDS,
+  WARMUP,
+  RATE,
+  NO_REPLIES,
+  READS,
+  TAG,
+  REDIS,
+  SCRIPT,
+  CPU
+};
 
 static const struct option options[] = {
     {"port", required_argument, NULL, PORT},
@@ -60,7 +74,8 @@ static double number_read(const char *name, const char *text)
 {
   char *end;
   double number = strtod(text, &end);
-  if (end == text || *end || !(number >= 0) || number > 1e9) die("--%s %s is no number", name, text);
+  if (end == text || *end || !(number >= 0) || number > 1e9)
+    die("--%s %s is no number", name, text);
   return number;
 }
 
@@ -73,26 +88,52 @@ static void tree_add(struct load *load, char *what)
 static void option_take(struct load *load, int key, const char *name)
 {
   switch (key) {
-  case PORT: load->port = (unsigned)number_read(name, optarg); break;
-  case COUNT: load->count = (unsigned)number_read(name, optarg); break;
-  case OUTSTANDING: load->outstanding = (unsigned)number_read(name, optarg); break;
-  case SECONDS: load->seconds = number_read(name, optarg); break;
-  case WARMUP: load->warmup_s = number_read(name, optarg); break;
-  case RATE: load->rate = number_read(name, optarg); break;
-  case NO_REPLIES: load->replies = false; break;
-  case READS: load->reads = true; break;
-  case TAG: load->tag = optarg; break;
-  case REDIS: load->redis = optarg; break;
-  case SCRIPT: load->script = optarg; break;
-  case CPU: tree_add(load, optarg); break;
-  default: die("%s", usage);
+  case PORT:
+    load->port = (unsigned)number_read(name, optarg);
+    break;
+  case COUNT:
+    load->count = (unsigned)number_read(name, optarg);
+    break;
+  case OUTSTANDING:
+    load->outstanding = (unsigned)number_read(name, optarg);
+    break;
+  case SECONDS:
+    load->seconds = number_read(name, optarg);
+    break;
+  case WARMUP:
+    load->warmup_s = number_read(name, optarg);
+    break;
+  case RATE:
+    load->rate = number_read(name, optarg);
+    break;
+  case NO_REPLIES:
+    load->replies = false;
+    break;
+  case READS:
+    load->reads = true;
+    break;
+  case TAG:
+    load->tag = optarg;
+    break;
+  case REDIS:
+    load->redis = optarg;
+    break;
+  case SCRIPT:
+    load->script = optarg;
+    break;
+  case CPU:
+    tree_add(load, optarg);
+    break;
+  default:
+    die("%s", usage);
   }
 }
 
 static void options_read(struct load *load, int argc, char **argv)
 {
   int key, index = 0;
-  while ((key = getopt_long(argc, argv, "", options, &index)) != -1) option_take(load, key, options[index].name);
+  while ((key = getopt_long(argc, argv, "", options, &index)) != -1)
+    option_take(load, key, options[index].name);
   if (optind != argc || load->count == 0 || load->outstanding == 0) die("%s", usage);
 }
 
@@ -112,6 +153,7 @@ int main(int argc, char **argv)
     return EXIT_SUCCESS;
   }
   fputs(usage, stderr);
-  for (unsigned i = 0; i < SCENARIOS; i++) fprintf(stderr, "  %-8s %s\n", scenarios[i].name, scenarios[i].help);
+  for (unsigned i = 0; i < SCENARIOS; i++)
+    fprintf(stderr, "  %-8s %s\n", scenarios[i].name, scenarios[i].help);
   return EXIT_FAILURE;
 }

@@ -29,7 +29,8 @@ void loop_init(struct loop *loop, unsigned port, unsigned max, const struct loop
   loop->clients = calloc(max, sizeof *loop->clients);
   loop->queue = calloc(max, sizeof(struct client *));
   loop->buffer = malloc(BUFFER_BYTES);
-  if (loop->epoll < 0 || !loop->clients || !loop->queue || !loop->buffer) die("no room for %u clients", max);
+  if (loop->epoll < 0 || !loop->clients || !loop->queue || !loop->buffer)
+    die("no room for %u clients", max);
   prctl(PR_SET_TIMERSLACK, 1UL); /* a paced load sleeps for microseconds */
 }
 
@@ -43,8 +44,8 @@ static void watch(struct loop *loop, struct client *client, int operation, uint3
  * earlier one left in TIME_WAIT take no port from this one. */
 static void bind_source(struct client *client)
 {
-  unsigned address = 0x7f000001u | (unsigned)getpid() % 250 << 16 |
-                     (1 + client->index / CLIENTS_PER_ADDRESS) << 8;
+  unsigned address =
+      0x7f000001u | (unsigned)getpid() % 250 << 16 | (1 + client->index / CLIENTS_PER_ADDRESS) << 8;
   struct sockaddr_in source = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(address)};
   int on = 1;
   setsockopt(client->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
@@ -62,14 +63,16 @@ struct client *loop_connect(struct loop *loop, const char *target)
   setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   setsockopt(client->fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off);
   bind_source(client);
-  if (connect(client->fd, (struct sockaddr *)&loop->server, sizeof loop->server) != 0 && errno != EINPROGRESS) {
+  if (connect(client->fd, (struct sockaddr *)&loop->server, sizeof loop->server) != 0 &&
+      errno != EINPROGRESS) {
     die("client %u: connect: %m", client->index);
   }
   char request[512];
-  int len = snprintf(request, sizeof request,
-                     "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                     "Sec-WebSocket-Key: " WS_KEY "\r\nSec-WebSocket-Version: 13\r\n\r\n",
-                     target);
+  int len =
+      snprintf(request, sizeof request,
+               "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+               "Sec-WebSocket-Key: " WS_KEY "\r\nSec-WebSocket-Version: 13\r\n\r\n",
+               target);
   if (len >= (int)sizeof request) die("the target is too long: %s", target);
   bytes_append(&client->out, request, (size_t)len);
   watch(loop, client, EPOLL_CTL_ADD, EPOLLIN | EPOLLOUT);
@@ -95,7 +98,8 @@ static void write_out(struct loop *loop, struct client *client)
   if (sent < 0 && errno != EAGAIN) die("client %u: send: %m", client->index);
   if (sent > 0) bytes_drop(&client->out, (size_t)sent);
   bool blocked = client->out.len > 0;
-  if (blocked != client->blocked) watch(loop, client, EPOLL_CTL_MOD, blocked ? EPOLLIN | EPOLLOUT : EPOLLIN);
+  if (blocked != client->blocked)
+    watch(loop, client, EPOLL_CTL_MOD, blocked ? EPOLLIN | EPOLLOUT : EPOLLIN);
   client->blocked = blocked;
 }
 
@@ -115,11 +119,13 @@ static size_t read_upgrade(struct loop *loop, struct client *client, char *data,
   size_t head = (size_t)(end - data) + 4;
   unsigned status = status_of((struct slice){data, head});
   if (status != 101) {
-    if (!loop->events.refused) die("client %u: the upgrade was refused with %u", client->index, status);
+    if (!loop->events.refused)
+      die("client %u: the upgrade was refused with %u", client->index, status);
     loop->events.refused(loop->events.arg, client, status);
     die("client %u: refused with %u", client->index, status); /* `refused` does not return */
   }
-  if (!memmem(data, head, WS_ACCEPT, strlen(WS_ACCEPT))) die("client %u: a wrong Sec-WebSocket-Accept", client->index);
+  if (!memmem(data, head, WS_ACCEPT, strlen(WS_ACCEPT)))
+    die("client %u: a wrong Sec-WebSocket-Accept", client->index);
   client->state = CLIENT_OPEN;
   loop->open++;
   bytes_free(&client->out);
@@ -140,7 +146,8 @@ static void take_frame(struct loop *loop, struct client *client, const struct ws
     break;
   case WS_CLOSE: {
     const unsigned char *code = (const unsigned char *)payload.data;
-    die("client %u: closed by the server with %u", client->index, payload.len < 2 ? 1005u : code[0] * 256u + code[1]);
+    die("client %u: closed by the server with %u", client->index,
+        payload.len < 2 ? 1005u : code[0] * 256u + code[1]);
   }
   case WS_PONG:
   default:
@@ -199,13 +206,16 @@ void loop_pass(struct loop *loop, uint64_t timeout_ns)
   }
   loop->queued = 0;
   struct epoll_event ready[EVENTS_PER_PASS];
-  struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / NS_PER_S), .tv_nsec = (long)(timeout_ns % NS_PER_S)};
+  struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / NS_PER_S),
+                             .tv_nsec = (long)(timeout_ns % NS_PER_S)};
   int count = epoll_pwait2(loop->epoll, ready, EVENTS_PER_PASS, &timeout, NULL);
   if (count < 0 && errno != EINTR) die("epoll_pwait2: %m");
   for (int i = 0; i < count; i++) {
     struct client *client = ready[i].data.ptr;
-    if (client->state == CLIENT_CONNECTING) connected(loop, client);
-    else if (ready[i].events & EPOLLOUT) write_out(loop, client);
+    if (client->state == CLIENT_CONNECTING)
+      connected(loop, client);
+    else if (ready[i].events & EPOLLOUT)
+      write_out(loop, client);
     if (ready[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) read_in(loop, client);
   }
 }
@@ -217,4 +227,17 @@ void loop_open_all(struct loop *loop, unsigned patience_s)
     loop_pass(loop, NS_PER_S / 10);
     stall_check(&stall, loop->open);
   }
+}
+
+void loop_free(struct loop *loop)
+{
+  for (unsigned i = 0; i < loop->count; i++) {
+    close(loop->clients[i].fd);
+    bytes_free(&loop->clients[i].in);
+    bytes_free(&loop->clients[i].out);
+  }
+  close(loop->epoll);
+  free(loop->clients);
+  free(loop->queue);
+  free(loop->buffer);
 }

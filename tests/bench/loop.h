@@ -64,4 +64,7 @@ void loop_pass(struct loop *loop, uint64_t timeout_ns);
 /* Turns until all clients are open; dies after `patience_s` without one more. */
 void loop_open_all(struct loop *loop, unsigned patience_s);
 
+/* Closes all connections, without a farewell. */
+void loop_free(struct loop *loop);
+
 #endif

@@ -77,7 +77,8 @@ void process_tree_find(struct process_tree *tree, char *what)
   char *equals = strchr(what, '=');
   pid_t root = equals ? (pid_t)strtol(equals + 1, NULL, 10) : 0, parent;
   uint64_t ticks;
-  if (root <= 0 || !process_stat(root, &parent, &ticks)) die("not label=pid of a process: %s", what);
+  if (root <= 0 || !process_stat(root, &parent, &ticks))
+    die("not label=pid of a process: %s", what);
   *equals = '\0';
   *tree = (struct process_tree){.label = what, .pids = {root}, .count = 1};
   while (tree_grow(tree)) continue;
@@ -89,7 +90,8 @@ double process_tree_cpu_s(const struct process_tree *tree)
   for (unsigned i = 0; i < tree->count; i++) {
     pid_t parent;
     uint64_t ticks;
-    if (!process_stat(tree->pids[i], &parent, &ticks)) die("a process of %s has ended", tree->label);
+    if (!process_stat(tree->pids[i], &parent, &ticks))
+      die("a process of %s has ended", tree->label);
     total += ticks;
   }
   return (double)total / (double)sysconf(_SC_CLK_TCK);
@@ -105,7 +107,8 @@ uint64_t process_tree_pss_bytes(const struct process_tree *tree)
     if (!file) die("%s: %m", path);
     uint64_t kib = 0;
     bool found = false;
-    while (!found && fgets(line, sizeof line, file)) found = sscanf(line, "Pss: %" SCNu64 " kB", &kib) == 1;
+    while (!found && fgets(line, sizeof line, file))
+      found = sscanf(line, "Pss: %" SCNu64 " kB", &kib) == 1;
     fclose(file);
     if (!found) die("%s has no Pss", path);
     total += kib * 1024;

@@ -5,7 +5,14 @@
 
 #include "die.h"
 
-enum { SENDER_AT = 1, SENDER_DIGITS = 6, SEQ_AT = 8, SEQ_DIGITS = 10, FILLER_AT = 19, LETTERS = 26 };
+enum {
+  SENDER_AT = 1,
+  SENDER_DIGITS = 6,
+  SEQ_AT = 8,
+  SEQ_DIGITS = 10,
+  FILLER_AT = 19,
+  LETTERS = 26
+};
 
 static void digits_write(char *out, unsigned count, uint64_t number)
 {
@@ -63,6 +70,7 @@ struct message message_read(const char *text)
                             .seq = digits_read(text + SEQ_AT, SEQ_DIGITS)};
   char expected[MESSAGE_BYTES];
   message_write(expected, message);
-  if (memcmp(expected, text, MESSAGE_BYTES) != 0) die("a damaged message: %.*s", MESSAGE_BYTES, text);
+  if (memcmp(expected, text, MESSAGE_BYTES) != 0)
+    die("a damaged message: %.*s", MESSAGE_BYTES, text);
   return message;
 }

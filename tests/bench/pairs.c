@@ -54,15 +54,18 @@ static uint64_t pair_done(const struct pairs *pairs, const struct pair *pair)
 
 /* ---- sending ----------------------------------------------------------------------------- */
 
-static void send_text(struct pairs *pairs, struct pair *pair, const char *id_prefix, uint64_t id, const char *text)
+static void send_text(struct pairs *pairs, struct pair *pair, const char *id_prefix, uint64_t id,
+                      const char *text)
 {
   char frame[512];
   int len = pairs->direct
                 ? snprintf(frame, sizeof frame,
-                           "{\"send\":[{\"id\":%" PRIu64 ",\"rid\":\"%s\",\"sid\":\"%s\",\"text\":\"%.*s\"}]}", id,
-                           pair->receiver_name, pair->sender_name, MESSAGE_BYTES, text)
+                           "{\"send\":[{\"id\":%" PRIu64
+                           ",\"rid\":\"%s\",\"sid\":\"%s\",\"text\":\"%.*s\"}]}",
+                           id, pair->receiver_name, pair->sender_name, MESSAGE_BYTES, text)
                 : snprintf(frame, sizeof frame,
-                           "{\"type\":\"send_message\",\"payload_id\":\"%s%" PRIu64 "\",\"message\":\"%.*s\"}",
+                           "{\"type\":\"send_message\",\"payload_id\":\"%s%" PRIu64
+                           "\",\"message\":\"%.*s\"}",
                            id_prefix, id, MESSAGE_BYTES, text);
   loop_send(&pairs->loop, pair->sender, (struct slice){frame, (size_t)len});
 }
@@ -94,14 +97,16 @@ static void heard(struct pairs *pairs, struct pair *pair, const char *text)
 {
   struct message message = message_read(text);
   unsigned number = (unsigned)(pair - pairs->pairs);
-  if (message.sender != number) die("receiver %u got a message of sender %u", number, message.sender);
+  if (message.sender != number)
+    die("receiver %u got a message of sender %u", number, message.sender);
   if (message.seq == 0 && pair->delivered == 0 && pair->probes) {
     pairs->ready += !pair->ready;
     pair->ready = true;
     return;
   }
   if (message.seq != pair->delivered + 1 || message.seq > pair->sent) {
-    die("receiver %u got message %" PRIu64 " in place of %" PRIu64, number, message.seq, pair->delivered + 1);
+    die("receiver %u got message %" PRIu64 " in place of %" PRIu64, number, message.seq,
+        pair->delivered + 1);
   }
   pair->delivered++;
   if (pair->due_ns && pairs->window.phase == WINDOW_MEASURING) {
@@ -114,8 +119,9 @@ static void mark_read(struct pairs *pairs, struct pair *pair, uint64_t first, ui
   char frame[8192];
   size_t len = (size_t)snprintf(frame, sizeof frame, "{\"read\":[");
   for (uint64_t id = first; id <= last; id++) {
-    len += (size_t)snprintf(frame + len, sizeof frame - len, "%s{\"id\":%" PRIu64 ",\"sid\":\"%s\"}",
-                            id > first ? "," : "", id, pair->sender_name);
+    len +=
+        (size_t)snprintf(frame + len, sizeof frame - len, "%s{\"id\":%" PRIu64 ",\"sid\":\"%s\"}",
+                         id > first ? "," : "", id, pair->sender_name);
     if (len > sizeof frame - 128) die("too many messages in one frame");
   }
   memcpy(frame + len, "]}", 2);
@@ -131,7 +137,8 @@ static void receiver_text(struct pairs *pairs, struct pair *pair, struct slice f
     die("%s did not expect %.*s", pair->receiver_name, SLICE_ARG(frame));
   }
   for (; text; text = message_find(&rest)) heard(pairs, pair, text);
-  if (pairs->load->reads && pair->delivered >= first) mark_read(pairs, pair, first, pair->delivered);
+  if (pairs->load->reads && pair->delivered >= first)
+    mark_read(pairs, pair, first, pair->delivered);
   progressed(pairs, pair, done);
 }
 
@@ -147,7 +154,8 @@ static void answers_read(struct pairs *pairs, struct pair *pair, struct slice fr
     at += sizeof wanted - 1;
     uint64_t id = 0;
     for (; at < end && *at >= '0' && *at <= '9'; at++) id = id * 10 + (uint64_t)(*at - '0');
-    if (id != pair->answered + 1) die("%s: %" PRIu64 " was answered, not %" PRIu64, pair->sender_name, id, pair->answered + 1);
+    if (id != pair->answered + 1)
+      die("%s: %" PRIu64 " was answered, not %" PRIu64, pair->sender_name, id, pair->answered + 1);
     pair->answered++;
     pairs->answered++;
   }
@@ -163,8 +171,10 @@ static void sender_text(struct pairs *pairs, struct pair *pair, struct slice fra
     if (!message_find(&rest)) die("%s did not expect %.*s", pair->sender_name, SLICE_ARG(frame));
     pairs->own++;
   } else if (slice_starts_with(frame, SLICE("{\"type\":\"reply\""))) {
-    if (memmem(frame.data, frame.len, "\"not_found\"", 11)) die_not_offered("there is no such room");
-    if (!memmem(frame.data, frame.len, "\"error\":null", 12)) die("refused: %.*s", SLICE_ARG(frame));
+    if (memmem(frame.data, frame.len, "\"not_found\"", 11))
+      die_not_offered("there is no such room");
+    if (!memmem(frame.data, frame.len, "\"error\":null", 12))
+      die("refused: %.*s", SLICE_ARG(frame));
     pairs->answered++;
   } else if (!slice_starts_with(frame, SLICE("{\"type\":\"user_"))) {
     die("%s did not expect %.*s", pair->sender_name, SLICE_ARG(frame));
@@ -176,8 +186,10 @@ static void text_arrived(void *arg, struct client *client, struct slice frame)
 {
   struct pairs *pairs = arg;
   struct pair *pair = &pairs->pairs[client->index / 2];
-  if (client == pair->sender) sender_text(pairs, pair, frame);
-  else receiver_text(pairs, pair, frame);
+  if (client == pair->sender)
+    sender_text(pairs, pair, frame);
+  else
+    receiver_text(pairs, pair, frame);
 }
 
 /* ---- the run ----------------------------------------------------------------------------- */
@@ -191,8 +203,11 @@ static void refused(void *arg, struct client *client, unsigned status)
 static struct client *pair_connect(struct pairs *pairs, const char *name, unsigned number)
 {
   char target[256];
-  if (pairs->direct) snprintf(target, sizeof target, "/messaging?client_id=%s", name);
-  else snprintf(target, sizeof target, "/simple?room=b%s-%u&username=%s", pairs->load->tag, number, name);
+  if (pairs->direct)
+    snprintf(target, sizeof target, "/messaging?client_id=%s", name);
+  else
+    snprintf(target, sizeof target, "/simple?room=b%s-%u&username=%s", pairs->load->tag, number,
+             name);
   return loop_connect(&pairs->loop, target);
 }
 
@@ -238,7 +253,8 @@ static uint64_t pace(struct pairs *pairs, uint64_t began_ns)
     uint64_t due = began_ns + (uint64_t)((double)pairs->sent * interval_ns), now = now_ns();
     if (due > now) return due - now;
     struct pair *pair = &pairs->pairs[pairs->sent % pairs->load->count];
-    if (pair->sent - pair->delivered >= PACED) die("%.0f messages a second are too many", pairs->load->rate);
+    if (pair->sent - pair->delivered >= PACED)
+      die("%.0f messages a second are too many", pairs->load->rate);
     pair->due_ns[(pair->sent + 1) % PACED] = due;
     send_next(pairs, pair);
   }
@@ -260,7 +276,8 @@ static void measure(struct pairs *pairs)
   while (pairs->window.phase != WINDOW_DRAINING || !all_arrived(pairs)) {
     uint64_t wait_ns = NS_PER_S / 10;
     window_step(&pairs->window, pairs->done);
-    if (pairs->load->rate > 0 && pairs->window.phase != WINDOW_DRAINING) wait_ns = pace(pairs, began_ns);
+    if (pairs->load->rate > 0 && pairs->window.phase != WINDOW_DRAINING)
+      wait_ns = pace(pairs, began_ns);
     loop_pass(&pairs->loop, wait_ns);
     stall_check(&stall, pairs->done + pairs->answered + pairs->own);
   }
@@ -268,8 +285,9 @@ static void measure(struct pairs *pairs)
 
 static void report(const struct pairs *pairs)
 {
-  printf("{\"scenario\":\"%s\",\"pairs\":%u,\"outstanding\":%u,\"reads\":%s,", pairs->direct ? "direct" : "room",
-         pairs->load->count, pairs->load->outstanding, pairs->load->reads ? "true" : "false");
+  printf("{\"scenario\":\"%s\",\"pairs\":%u,\"outstanding\":%u,\"reads\":%s,",
+         pairs->direct ? "direct" : "room", pairs->load->count, pairs->load->outstanding,
+         pairs->load->reads ? "true" : "false");
   window_report(&pairs->window);
   if (pairs->load->rate > 0) {
     printf("\"p50_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,",
@@ -289,12 +307,16 @@ static void pairs_run(const struct load *load, bool direct)
   pairs.pairs = calloc(load->count, sizeof *pairs.pairs);
   if (!pairs.pairs) die("no room for %u pairs", load->count);
   loop_init(&pairs.loop, load->port, 2 * load->count,
-            &(struct loop_events){.text = text_arrived, .refused = direct ? NULL : refused, .arg = &pairs});
+            &(struct loop_events){
+                .text = text_arrived, .refused = direct ? NULL : refused, .arg = &pairs});
   open_pairs(&pairs);
   if (!direct) probe_all(&pairs);
   measure(&pairs);
   if (direct && load->redis) stored_check(load, load->reads ? 0 : pairs.sent);
   report(&pairs);
+  for (unsigned i = 0; i < load->count; i++) free(pairs.pairs[i].due_ns);
+  free(pairs.pairs);
+  loop_free(&pairs.loop);
 }
 
 void direct_run(const struct load *load)

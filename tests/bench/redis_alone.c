@@ -18,13 +18,19 @@
 #include "resp.h"
 #include "window.h"
 
-enum { PATIENCE_S = 10, READ_BYTES = 256 * 1024, KEY_BYTES = 128, SECONDS_PER_DAY = 86400, SHA1_HEX_BYTES = 40 };
+enum {
+  PATIENCE_S = 10,
+  READ_BYTES = 256 * 1024,
+  KEY_BYTES = 128,
+  SECONDS_PER_DAY = 86400,
+  SHA1_HEX_BYTES = 40
+};
 
 /* As gateway/config.def has them. */
 #define INBOX_MESSAGES "10000"
-#define INBOX_SECONDS "2678400" /* 31 days */
-#define INBOX_DAYS 30
-#define DEDUPE_MS "300000"
+#define INBOX_SECONDS  "2678400" /* 31 days */
+#define INBOX_DAYS     30
+#define DEDUPE_MS      "300000"
 
 struct alone {
   const struct load *load;
@@ -34,7 +40,7 @@ struct alone {
   char day[24], kept_from[24];
   struct progress {
     uint64_t sent, answered, published;
-  } *pairs;
+  } * pairs;
   unsigned *order; /* a ring: which pairs the answers to come are of */
   uint64_t asked, answered, done;
 };
@@ -57,16 +63,21 @@ static void envelope(struct alone *alone, unsigned pair)
   char rest[1024], text[MESSAGE_BYTES];
   const char *tag = alone->load->tag;
   message_write(text, (struct message){pair, alone->pairs[pair].sent});
-  int len = snprintf(rest, sizeof rest,
-                     "\"kind\":\"message.sent\",\"ts\":1700000000123,"
-                     "\"from\":{\"id\":\"s%s-%u\",\"num\":%u,\"uuid\":\"0f4c9d4e-3c1c-5a56-9e0f-3a3a8d1b7c11\",\"name\":\"s%s-%u\"},"
-                     "\"to\":{\"kind\":\"user\",\"id\":\"r%s-%u\",\"num\":%u,\"uuid\":\"5d1f7a0e-9b57-5b0a-8c39-1f2e3d4c5b6a\",\"name\":\"r%s-%u\"},"
-                     "\"dialog\":{\"id\":\"r%s-%u|s%s-%u\",\"num\":%u,\"uuid\":\"a3b2c1d0-e4f5-5768-9a0b-1c2d3e4f5061\"},"
-                     "\"keep\":\"until_read\",\"origin\":{\"protocol\":\"messaging\",\"node\":\"gw-bench.0\","
-                     "\"session\":\"gw-bench.0-5k2j9x1\",\"client_id\":%" PRIu64 ",\"from\":\"s%s-%u\",\"to\":\"r%s-%u\"},"
-                     "\"body\":{\"text\":\"%.*s\"}}",
-                     tag, pair, 2 * pair + 1, tag, pair, tag, pair, 2 * pair + 2, tag, pair, tag, pair, tag, pair,
-                     pair + 2, alone->pairs[pair].sent, tag, pair, tag, pair, MESSAGE_BYTES, text);
+  int len = snprintf(
+      rest, sizeof rest,
+      "\"kind\":\"message.sent\",\"ts\":1700000000123,"
+      "\"from\":{\"id\":\"s%s-%u\",\"num\":%u,\"uuid\":\"0f4c9d4e-3c1c-5a56-9e0f-3a3a8d1b7c11\","
+      "\"name\":\"s%s-%u\"},"
+      "\"to\":{\"kind\":\"user\",\"id\":\"r%s-%u\",\"num\":%u,\"uuid\":\"5d1f7a0e-9b57-5b0a-8c39-"
+      "1f2e3d4c5b6a\",\"name\":\"r%s-%u\"},"
+      "\"dialog\":{\"id\":\"r%s-%u|s%s-%u\",\"num\":%u,\"uuid\":\"a3b2c1d0-e4f5-5768-9a0b-"
+      "1c2d3e4f5061\"},"
+      "\"keep\":\"until_read\",\"origin\":{\"protocol\":\"messaging\",\"node\":\"gw-bench.0\","
+      "\"session\":\"gw-bench.0-5k2j9x1\",\"client_id\":%" PRIu64
+      ",\"from\":\"s%s-%u\",\"to\":\"r%s-%u\"},"
+      "\"body\":{\"text\":\"%.*s\"}}",
+      tag, pair, 2 * pair + 1, tag, pair, tag, pair, 2 * pair + 2, tag, pair, tag, pair, tag, pair,
+      pair + 2, alone->pairs[pair].sent, tag, pair, tag, pair, MESSAGE_BYTES, text);
   resp_word(&alone->commands.out, (struct slice){rest, (size_t)len});
 }
 
@@ -132,7 +143,8 @@ static void published(struct alone *alone, struct slice reply)
   const char *text = message_find(&rest);
   if (!text) die("a publication without a message: %.*s", SLICE_ARG(reply));
   struct message message = message_read(text);
-  if (message.sender >= alone->load->count || message.seq != alone->pairs[message.sender].published + 1) {
+  if (message.sender >= alone->load->count ||
+      message.seq != alone->pairs[message.sender].published + 1) {
     die("message %" PRIu64 " of pair %u was published out of turn", message.seq, message.sender);
   }
   uint64_t done = done_of(&alone->pairs[message.sender]);
@@ -140,7 +152,8 @@ static void published(struct alone *alone, struct slice reply)
   progressed(alone, message.sender, done);
 }
 
-static void read_in(struct alone *alone, struct resp *resp, void (*take)(struct alone *alone, struct slice reply))
+static void read_in(struct alone *alone, struct resp *resp,
+                    void (*take)(struct alone *alone, struct slice reply))
 {
   ssize_t got = recv(resp->fd, bytes_reserve(&resp->in, READ_BYTES), READ_BYTES, MSG_DONTWAIT);
   if (got < 0 && errno == EAGAIN) return;
@@ -215,12 +228,14 @@ static void measure(struct alone *alone)
 {
   struct stall stall = {.patience_s = PATIENCE_S, .what = "messages"};
   window_begin(&alone->window, alone->load);
-  for (unsigned i = 0; i < alone->load->count * alone->load->outstanding; i++) push(alone, i % alone->load->count, "");
+  for (unsigned i = 0; i < alone->load->count * alone->load->outstanding; i++)
+    push(alone, i % alone->load->count, "");
   while (alone->window.phase != WINDOW_DRAINING || alone->done < alone->asked) {
     window_step(&alone->window, alone->done);
     write_out(&alone->commands);
     short commands_wanted = alone->commands.out.len ? POLLIN | POLLOUT : POLLIN;
-    struct pollfd ready[] = {{alone->commands.fd, commands_wanted, 0}, {alone->subscriber.fd, POLLIN, 0}};
+    struct pollfd ready[] = {{alone->commands.fd, commands_wanted, 0},
+                             {alone->subscriber.fd, POLLIN, 0}};
     if (poll(ready, 2, 100) < 0 && errno != EINTR) die("poll: %m");
     if (ready[0].revents & ~POLLOUT) read_in(alone, &alone->commands, answered);
     if (ready[1].revents) read_in(alone, &alone->subscriber, published);
@@ -249,7 +264,8 @@ void redis_run(const struct load *load)
   subscribe_all(&alone);
   begin_inboxes(&alone);
   measure(&alone);
-  printf("{\"scenario\":\"redis\",\"pairs\":%u,\"outstanding\":%u,", load->count, load->outstanding);
+  printf("{\"scenario\":\"redis\",\"pairs\":%u,\"outstanding\":%u,", load->count,
+         load->outstanding);
   window_report(&alone.window);
   printf("\"count\":%" PRIu64 ",\"rate\":%.0f}\n", window_count(&alone.window),
          (double)window_count(&alone.window) / window_seconds(&alone.window));

@@ -89,7 +89,8 @@ struct slice resp_value(struct slice reply)
 
 void resp_items(struct slice reply, struct slice *items, unsigned count)
 {
-  if (reply.data[0] != '*' || head_number(reply) != (long)count) die("not %u items: %.*s", count, SLICE_ARG(reply));
+  if (reply.data[0] != '*' || head_number(reply) != (long)count)
+    die("not %u items: %.*s", count, SLICE_ARG(reply));
   struct slice rest = slice_skip(reply, line_length(reply) + 2);
   for (unsigned i = 0; i < count; i++) {
     items[i] = (struct slice){rest.data, resp_reply(rest)};

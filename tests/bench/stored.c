@@ -54,7 +54,8 @@ void stored_check(const struct load *load, uint64_t wanted)
   resp_open(&resp, load->redis);
   uint64_t deadline = now_ns() + PATIENCE_S * NS_PER_S, count;
   while ((count = unread_count(&resp, load)) != wanted) {
-    if (now_ns() > deadline) die("Redis holds %" PRIu64 " unread messages, not %" PRIu64, count, wanted);
+    if (now_ns() > deadline)
+      die("Redis holds %" PRIu64 " unread messages, not %" PRIu64, count, wanted);
   }
   resp_close(&resp);
 }

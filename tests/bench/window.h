@@ -10,7 +10,7 @@ enum window_phase { WINDOW_WARMUP, WINDOW_MEASURING, WINDOW_DRAINING };
 struct window {
   const struct load *load;
   enum window_phase phase;
-  uint64_t ends_ns; /* this phase */
+  uint64_t ends_ns;     /* this phase */
   uint64_t first, last; /* counts where the measuring began and ended */
   struct cpu_mark from, to;
 };

@@ -23,7 +23,8 @@ size_t ws_frame_read(char *data, size_t len, bool masked, struct ws_frame *frame
 {
   const unsigned char *head = (const unsigned char *)data;
   if (len < 2) return 0;
-  if (!(head[0] & FINAL) || (head[0] & 0x70)) die("a fragment or an extension: first byte %#x", head[0]);
+  if (!(head[0] & FINAL) || (head[0] & 0x70))
+    die("a fragment or an extension: first byte %#x", head[0]);
   if (!(head[1] & MASKED) != !masked) die("a frame that is %smasked", masked ? "not " : "");
   size_t at = 2, payload_bytes = head[1] & 0x7f;
   if (payload_bytes >= EXTENDED_16) {

@@ -14,7 +14,7 @@ enum ws_opcode { WS_TEXT = 1, WS_CLOSE = 8, WS_PING = 9, WS_PONG = 10 };
 
 /* The sample key of RFC 6455, 1.3, and what a server must answer to it. Every
  * connection of the load generator uses it, so that the bare servers need no SHA-1. */
-#define WS_KEY "dGhlIHNhbXBsZSBub25jZQ=="
+#define WS_KEY    "dGhlIHNhbXBsZSBub25jZQ=="
 #define WS_ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
 struct ws_frame {
