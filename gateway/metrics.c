@@ -10,7 +10,7 @@ enum metric_labels {
   LABELS_PROTOCOL,
   LABELS_PROTOCOL_KIND,
   LABELS_CODE,
-  LABELS_STATUS,
+  LABELS_CODE_STATUS,
   LABELS_LINK,
 };
 
@@ -144,7 +144,7 @@ static void write_labels(struct text *out, enum metric_labels labels, unsigned c
   case LABELS_CODE:
     write_label(out, "code", err_code(cell));
     break;
-  case LABELS_STATUS:
+  case LABELS_CODE_STATUS:
     write_label(out, "code", err_code(cell));
     text_append_format(out, ",status=\"%d\"", err_http_status(cell));
     break;
@@ -158,7 +158,7 @@ static void write_labels(struct text *out, enum metric_labels labels, unsigned c
 /* Most errors and kinds never happen: a series of them begins when one does. */
 static bool is_sparse(enum metric_labels labels)
 {
-  return labels == LABELS_PROTOCOL_KIND || labels == LABELS_CODE || labels == LABELS_STATUS;
+  return labels == LABELS_PROTOCOL_KIND || labels == LABELS_CODE || labels == LABELS_CODE_STATUS;
 }
 
 static void write_family(struct text *out, const struct family *family)

@@ -291,6 +291,7 @@ int node_run(const struct config *config, unsigned worker, const char *redis_url
   struct run run = {0};
   bool begun = begin(&run, config, worker, redis_url);
   if (begun) {
+    metric_set(METRIC_LISTENING, 1); /* supervisor.c says so when all workers do */
     log_event(LOG_INFO, "listening", LOG_N("port", config->port), LOG_S("node", run.id));
     event_base_dispatch(run.node.base);
     log_event(LOG_INFO, "stopped", LOG_S("node", run.id));
