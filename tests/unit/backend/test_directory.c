@@ -1,0 +1,145 @@
+/* The directory: numbers, UUIDs, the LRU in front. */
+#include "redis_fixture.h"
+
+#include <stdio.h>
+
+static struct redis redis;
+static struct event_base *base;
+static struct node node;
+
+#define ALICE_UUID "b74032dc-1c20-5c18-8650-b6eea596a200"
+
+static int before(void **state)
+{
+  (void)state;
+  redis_ask(&redis, "FLUSHALL");
+  node_start(&node, base, &redis, "gw-1");
+  return 0;
+}
+
+static int after(void **state)
+{
+  (void)state;
+  node_end(&node);
+  return 0;
+}
+
+static void test_a_user_is_made_once(void **state)
+{
+  (void)state;
+  assert_null(directory_find(node.backend, OWNER_USER, SLICE("alice")));
+  assert_int_equal(resolve(&node, OWNER_USER, "alice", false).err, ERR_NOT_FOUND);
+  struct outcome made = resolve(&node, OWNER_USER, "alice", true);
+  assert_int_equal(made.err, ERR_OK);
+  assert_int_equal(made.num, 1);
+  assert_string_equal(made.uuid, ALICE_UUID);
+  assert_string_equal(made.name, "alice");
+  assert_string_equal(redis_ask(&redis, "GET parley:number:{u1}"), "user:alice");
+  assert_string_equal(redis_ask(&redis, "GET parley:uuid:{" ALICE_UUID "}"), "user:alice");
+  assert_string_equal(redis_ask(&redis, "HMGET parley:user:{alice}:profile num uuid"), "1 " ALICE_UUID);
+  const struct entry *entry = directory_find(node.backend, OWNER_USER, SLICE("alice"));
+  assert_non_null(entry);
+  assert_int_equal(entry->num, 1);
+  assert_true(slice_is(entry->name, "alice"));
+  assert_int_equal(resolve(&node, OWNER_USER, "alice", true).num, 1);
+  assert_int_equal(resolve(&node, OWNER_USER, "bob", true).num, 2);
+}
+
+static void test_users_and_conversations_are_counted_apart(void **state)
+{
+  (void)state;
+  assert_int_equal(resolve(&node, OWNER_ROOM, "lobby", true).num, 1);
+  assert_int_equal(resolve(&node, OWNER_ROOM, "nowhere", true).err, ERR_NOT_FOUND);
+  assert_int_equal(resolve(&node, OWNER_USER, "alice", true).num, 1);
+  struct outcome dialog = resolve(&node, OWNER_DIALOG, "alice|bob", true);
+  assert_int_equal(dialog.num, 2);
+  assert_string_equal(dialog.uuid, "7deebe8b-cd62-552d-a43a-97d5dd35e675");
+  assert_string_equal(redis_ask(&redis, "GET parley:number:{c2}"), "dialog:alice|bob");
+  assert_string_equal(redis_ask(&redis, "HGET parley:dialog:{alice|bob}:record num"), "2");
+  assert_int_equal(resolve(&node, OWNER_USER, "alice|bob", false).err, ERR_NOT_FOUND);
+}
+
+static void test_a_uuid_belongs_to_one(void **state)
+{
+  (void)state;
+  assert_int_equal(resolve(&node, OWNER_USER, "alice", true).err, ERR_OK);
+  struct outcome thief = resolve(&node, OWNER_USER, ALICE_UUID, true);
+  assert_int_equal(thief.err, ERR_CONFLICT);
+  assert_string_equal(redis_ask(&redis, "EXISTS parley:user:{" ALICE_UUID "}:profile"), "0");
+  assert_string_equal(redis_ask(&redis, "GET parley:uuid:{" ALICE_UUID "}"), "user:alice");
+}
+
+/* Two at once, who both saw that there is no record: one number, one record. */
+static void test_two_who_make_the_same_user_agree(void **state)
+{
+  (void)state;
+  struct node other;
+  node_start(&other, base, &redis, "gw-2");
+  struct outcome ours = {0}, theirs = {0};
+  directory_resolve(node.backend, OWNER_USER, SLICE("alice"), true, on_entry, &ours);
+  directory_resolve(other.backend, OWNER_USER, SLICE("alice"), true, on_entry, &theirs);
+  WAIT(base, ours.done && theirs.done);
+  assert_int_equal(ours.err, ERR_OK);
+  assert_int_equal(ours.num, theirs.num);
+  resolve(&node, OWNER_USER, "bob", true); /* what was sent before is carried out by now */
+  resolve(&other, OWNER_USER, "carol", true);
+  WAIT(base, strcmp(redis_ask(&redis, "EXISTS parley:number:{u1} parley:number:{u2}"), "1") == 0);
+  assert_string_equal(redis_ask(&redis, "GET parley:number:{u%d}", (int)ours.num), "user:alice");
+  node_end(&other);
+}
+
+static void test_the_lru_forgets_the_least_recently_used(void **state)
+{
+  (void)state;
+  struct node small;
+  struct backend_limits limits = node_limits();
+  limits.directory_entries = 3;
+  node_start_with(&small, base, redis.url, "gw-2", limits);
+  WAIT(base, backend_ready(small.backend, NULL));
+  static const char *const users[] = {"a", "b", "c"};
+  for (size_t i = 0; i < 3; i++) {
+    struct entry entry = {OWNER_USER, i + 1, slice_of(users[i]), SLICE("u"), {0}};
+    directory_keep(small.backend, &entry);
+  }
+  assert_non_null(directory_find(small.backend, OWNER_USER, SLICE("a")));
+  assert_null(directory_find(small.backend, OWNER_ROOM, SLICE("a")));
+  struct entry fourth = {OWNER_USER, 4, SLICE("d"), SLICE("u"), SLICE("Dora")};
+  directory_keep(small.backend, &fourth);
+  assert_non_null(directory_find(small.backend, OWNER_USER, SLICE("a")));
+  assert_null(directory_find(small.backend, OWNER_USER, SLICE("b")));
+  assert_true(slice_is(directory_find(small.backend, OWNER_USER, SLICE("d"))->name, "Dora"));
+  /* An entry may be kept again from itself. */
+  directory_keep(small.backend, directory_find(small.backend, OWNER_USER, SLICE("d")));
+  assert_true(slice_is(directory_find(small.backend, OWNER_USER, SLICE("d"))->name, "Dora"));
+  node_end(&small);
+}
+
+static void test_dialog_ids_have_the_smaller_first(void **state)
+{
+  (void)state;
+  char buffer[257];
+  assert_true(slice_is(directory_dialog_id(SLICE("bob"), SLICE("alice"), buffer), "alice|bob"));
+  assert_true(slice_is(directory_dialog_id(SLICE("alice"), SLICE("bob"), buffer), "alice|bob"));
+  assert_true(slice_is(directory_dialog_id(SLICE("a"), SLICE("a"), buffer), "a|a"));
+  assert_true(slice_is(directory_dialog_id(SLICE("ab"), SLICE("a"), buffer), "a|ab"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, before, after)
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    TEST(test_a_user_is_made_once),
+    TEST(test_users_and_conversations_are_counted_apart),
+    TEST(test_a_uuid_belongs_to_one),
+    TEST(test_two_who_make_the_same_user_agree),
+    TEST(test_the_lru_forgets_the_least_recently_used),
+    TEST(test_dialog_ids_have_the_smaller_first),
+  };
+  redis_start(&redis, NULL);
+  base = loop_new();
+  int failed = cmocka_run_group_tests(tests, NULL, NULL);
+  loop_free(base);
+  redis_end(&redis);
+  return failed;
+}
