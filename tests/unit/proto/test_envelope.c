@@ -165,7 +165,7 @@ int main(void)
       cmocka_unit_test(names_are_escaped),
       cmocka_unit_test(stamp_and_rest_make_the_line),
       cmocka_unit_test(every_kind_has_a_name_of_its_own),
-    cmocka_unit_test(the_schema_names_every_kind),
+      cmocka_unit_test(the_schema_names_every_kind),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

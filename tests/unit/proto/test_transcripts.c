@@ -1,8 +1,7 @@
 /* Every protocol's codec alone against its data files (tests/transcripts/README.md): the
  * cases of codec.json to the byte; and every frame that a client sends anywhere in them,
- * whole, cut off at each byte, and mutated. Whatever the bytes, what comes out is in
- * order: commands that can be answered, answers and frames that are JSON, envelopes that
- * can be read again. */
+ * whole, cut off at each byte, and mutated; what must hold then is in
+ * tests/fuzz/codec_properties.h. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "../../fuzz/codec_properties.h"
 #include "protocol.h"
 #include "transcript_data.h"
 
@@ -228,108 +228,6 @@ static void the_cases_of_every_protocol(void **state)
 
 /* ---- any bytes ---- */
 
-/* Nothing, or JSON by every rule that holds for a peer's frames. */
-static void assert_answer(struct slice answer)
-{
-  if (answer.len == 0) return;
-  if (json_check(answer) != ERR_OK) print_error("no JSON: %.*s\n", SLICE_ARG(answer));
-  assert_int_equal(json_check(answer), ERR_OK);
-}
-
-/* A frame as the gateway makes it of one item. */
-static void assert_frame(const struct protocol *reader_protocol, struct slice item)
-{
-  struct text frame = {0};
-  text_append(&frame, reader_protocol->batch.open);
-  text_append(&frame, item);
-  text_append(&frame, reader_protocol->batch.close);
-  assert_answer(text_slice(&frame));
-  text_free(&frame);
-}
-
-/* The envelope that dispatch would make of a message, written and read again, and what
- * each protocol shows of it. */
-static void bridge(const struct session_view *view, const struct command *send)
-{
-  const struct envelope sent = {
-      .id = 65537,
-      .seq = 1,
-      .kind = KIND_MESSAGE_SENT,
-      .ts_ms = view->now_ms,
-      .keep = send->to.kind == ADDRESS_ROOM ? protocol->room_keep : protocol->direct_keep,
-      .from = view->user,
-      .to = {.kind = send->to.kind == ADDRESS_ROOM ? PARTY_ROOM : PARTY_USER,
-             .num = 2,
-             .id = send->to.id},
-      .origin = {.protocol = slice_of(protocol->name),
-                 .client_id = send->client_id,
-                 .from = send->wire_from,
-                 .to = send->wire_to},
-      .text = send->text,
-      .thread = send->thread,
-      .attachments = send->attachments,
-      .fields = send->fields,
-  };
-  struct text line = {0};
-  envelope_write(&line, &sent);
-  assert_null(memchr(line.data, '\n', line.len));
-  struct envelope event;
-  assert_int_equal(envelope_decode(&arena, text_slice(&line), &event), ERR_OK);
-  assert_true(slice_equal(event.text, sent.text));
-  assert_true(slice_equal(event.to.id, sent.to.id));
-  for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
-    text_reset(&out);
-    if (protocols[i]->encode(&arena, &event, event.to.id, &out)) {
-      assert_frame(protocols[i], text_slice(&out));
-    }
-  }
-  text_free(&line);
-}
-
-static void check_outcomes(const struct session_view *view, const struct command *command)
-{
-  const enum err errs[] = {ERR_OK, ERR_UNAVAILABLE, ERR_NOT_IN_ROOM};
-  struct command copy = kept(command);
-  for (size_t i = 0; i < sizeof errs / sizeof errs[0]; i++) {
-    const struct outcome outcome = {.err = errs[i], .message_id = 65537, .ts_ms = view->now_ms};
-    text_reset(&out);
-    protocol->reply(view, &copy, &outcome, &out);
-    assert_answer(text_slice(&out));
-    bool failed = copy.kind == COMMAND_REFUSED || errs[i] != ERR_OK;
-    if (failed) assert_true(out.len > 0);
-  }
-}
-
-/* Decodes the bytes, from a buffer of their own size, so that the address sanitizer sees
- * a step too far. */
-static void feed(struct slice bytes)
-{
-  char *exact = malloc(bytes.len ? bytes.len : 1);
-  if (bytes.len) memcpy(exact, bytes.data, bytes.len);
-  const struct slice frame = {exact, bytes.len};
-  const struct session_view view = {
-      .user = {.kind = PARTY_USER, .num = 1, .id = SLICE("21"), .name = SLICE("21")},
-      .now_ms = 1700000000123,
-  };
-  struct decoding decoding = {.arena = &arena};
-  protocol->decode(&view, frame, &decoding);
-  if (json_check(frame) != ERR_OK) {
-    assert_non_null(decoding.first);
-    assert_ptr_equal(decoding.first, decoding.last);
-    assert_int_equal(decoding.first->kind, COMMAND_REFUSED);
-    assert_int_equal(decoding.first->refusal, ERR_MALFORMED);
-    assert_int_equal(decoding.first->client_id.len, 0);
-  }
-  for (const struct command *command = decoding.first; command; command = command->next) {
-    assert_true(command->kind < COMMAND_COUNT);
-    assert_int_equal(command->kind == COMMAND_REFUSED, command->refusal != ERR_OK);
-    check_outcomes(&view, command);
-    if (command->kind == COMMAND_SEND) bridge(&view, command);
-  }
-  arena_reset(&arena);
-  free(exact);
-}
-
 enum { LONGEST_CUT = 2048, MUTANTS = 60 };
 
 static uint32_t random_state;
@@ -368,12 +266,13 @@ static struct slice mutate(struct slice frame, char *buffer)
 static void whole_cut_and_mutated(void *arg, struct slice frame)
 {
   (void)arg;
-  feed(frame);
+  check_codec(protocol, frame);
   if (frame.len == 0 || frame.len > LONGEST_CUT) return;
-  for (size_t len = 0; len < frame.len; len++) feed((struct slice){frame.data, len});
+  for (size_t len = 0; len < frame.len; len++)
+    check_codec(protocol, (struct slice){frame.data, len});
   char *buffer = malloc(frame.len + 8);
   random_state = (uint32_t)frame.len;
-  for (int i = 0; i < MUTANTS; i++) feed(mutate(frame, buffer));
+  for (int i = 0; i < MUTANTS; i++) check_codec(protocol, mutate(frame, buffer));
   free(buffer);
 }
 
