@@ -127,9 +127,9 @@ run_node() { # run_node BUILD: what talks to live nodes, with that build's progr
     timeout -k 10 1500 node tests/lib/run.js >"$log" 2>&1
   status=$?
   cat "$log"
-  ok=$(sed -nE 's/^. pass ([0-9]+)$/\1/p' "$log" | tail -n 1)
-  bad=$(sed -nE 's/^. (fail|cancelled) ([0-9]+)$/\2/p' "$log" | paste -sd+)
-  left=$(sed -nE 's/^. (skipped|todo) ([0-9]+)$/\2/p' "$log" | paste -sd+)
+  ok=$(sed -nE 's/^[^ ]+ pass ([0-9]+)$/\1/p' "$log" | tail -n 1)
+  bad=$(sed -nE 's/^[^ ]+ (fail|cancelled) ([0-9]+)$/\2/p' "$log" | paste -sd+)
+  left=$(sed -nE 's/^[^ ]+ (skipped|todo) ([0-9]+)$/\2/p' "$log" | paste -sd+)
   if [[ -z $ok || -z $bad ]]; then fault "live: $1 (did not finish)"; return; fi
   passed=$((passed + ok))
   skipped=$((skipped + left))

@@ -85,8 +85,8 @@ timeout -k 10 900 node --test --test-reporter=spec --test-reporter-destination=s
   tests/compose/balancer.test.js >"$results/compose-test.log" 2>&1
 status=$?
 cat "$results/compose-test.log"
-passed=$(sed -nE 's/^. pass ([0-9]+)$/\1/p' "$results/compose-test.log" | tail -n 1)
-failed=$(sed -nE 's/^. fail ([0-9]+)$/\1/p' "$results/compose-test.log" | tail -n 1)
+passed=$(sed -nE 's/^[^ ]+ pass ([0-9]+)$/\1/p' "$results/compose-test.log" | tail -n 1)
+failed=$(sed -nE 's/^[^ ]+ fail ([0-9]+)$/\1/p' "$results/compose-test.log" | tail -n 1)
 if [[ -z $passed || -z $failed ]]; then fault "the tests did not finish"; fi
 if ((status != 0)); then "${compose[@]}" logs --no-color --tail 30; fi
 say "$passed passed, $failed failed"
