@@ -78,8 +78,14 @@ step_format() {
     skip "format: pinned to clang-format $pinned, and this is $major"
     return
   fi
-  # shellcheck disable=SC2046 # no file of ours has a space in its name
-  check 120 "format" clang-format --dry-run --Werror $(find proto backend gateway tests/unit tests/fuzz tests/bench -name '*.[ch]')
+  local file wrong=()
+  while read -r file; do
+    clang-format --dry-run --Werror "$file" >/dev/null 2>&1 || wrong+=("$file")
+  done < <(find proto backend gateway tests/unit tests/fuzz tests/bench -name '*.[ch]' | sort)
+  if ((${#wrong[@]} == 0)); then pass "format"; else
+    echo "to put right: clang-format -i ${wrong[*]}"
+    fault "format"
+  fi
 }
 
 step_tidy() {
