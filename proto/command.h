@@ -78,13 +78,27 @@ struct command *decoding_refuse(struct decoding *decoding, enum err refusal,
  * ERR_NOT_FOUND for what can be no id at all. */
 MUST_CHECK enum err address_parse(struct slice text, struct address *address);
 
+/* How far the others have come with a message, as its author may see. */
+struct receipt {
+  bool delivered, read;
+};
+
+/* What GET_CHAT tells of a conversation, as the asking user sees it. */
+struct conversation_info {
+  struct party party;   /* a room, or the other user of a dialog */
+  uint64_t last_id;     /* of its newest message; 0: there is none */
+  uint64_t unread;      /* messages that the asking user has not read */
+};
+
 /* What became of a command. */
 struct outcome {
   enum err err;
   uint64_t message_id;             /* SEND, EDIT, ...: the message's */
-  uint64_t ts_ms;                  /* when the server answered */
-  const struct envelope *messages; /* GET_*: oldest first */
+  uint64_t ts_ms;                  /* when it happened, by the server's clock */
+  const struct envelope *messages; /* GET_MESSAGE, GET_MESSAGES: oldest first */
+  const struct receipt *receipts;  /* one for each of `messages` */
   size_t message_count;
+  struct conversation_info conversation; /* GET_CHAT */
 };
 
 #endif

@@ -64,6 +64,10 @@ struct protocol {
   bool (*encode)(struct arena *arena, const struct envelope *event, struct slice reader,
                  struct text *out);
 
+  /* A heartbeat in the protocol's own frames instead of the WebSocket's ping, appended to
+   * `out`; whatever the client sends answers it. NULL: the WebSocket's. */
+  void (*ping)(uint64_t now_ms, struct text *out);
+
   /* The outcome of a command as one frame, appended to `out`; nothing appended:
    * the protocol answers nothing. */
   void (*reply)(const struct session_view *session, const struct command *command,
