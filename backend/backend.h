@@ -69,7 +69,8 @@ struct backend {
   struct probe *probe;       /* probe.h: the proof of readiness */
 };
 
-/* Begins to connect; returns at once. NULL when the URL cannot be read. */
+/* Begins to connect; returns at once. SIGPIPE must be ignored: hiredis writes to
+ * connections that Redis may have closed. NULL when the URL cannot be read. */
 struct backend *backend_new(const struct backend_options *options,
                             const struct backend_events *events);
 

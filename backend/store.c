@@ -8,11 +8,13 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "clock.h"
 #include "link.h"
 #include "resp.h"
 
 enum {
   SHA1_HEX_BYTES = 40,
+  LOG_EVERY_MS = 1000,
   TRIES_MAX = 3, /* how often a call is sent again after a NOSCRIPT */
 };
 
@@ -48,6 +50,8 @@ struct store {
    * the script of, and those that were made since; the former are the older ones. */
   bool reloading;
   struct queue unknown, waiting;
+  unsigned errors;    /* not logged yet */
+  uint64_t logged_ms;
   char hashes[SCRIPT_COUNT][SHA1_HEX_BYTES + 1];
 };
 
@@ -82,19 +86,36 @@ static bool passes(const redisReply *reply)
   return false;
 }
 
-static enum err error_of(const redisReply *reply)
+/* What an error says, without the arguments that some errors repeat. */
+static struct slice said(const redisReply *reply)
+{
+  const char *arguments = strstr(reply->str, ", with args");
+  return (struct slice){reply->str, arguments ? (size_t)(arguments - reply->str) : reply->len};
+}
+
+/* At most one line a second: where Redis refuses one command it refuses thousands. */
+static void log_error(struct store *store, const redisReply *reply)
+{
+  uint64_t now_ms = clock_now_ms();
+  store->errors++;
+  if (now_ms - store->logged_ms < LOG_EVERY_MS) return;
+  log_event(LOG_ERROR, "redis_error", LOG_T("reply", said(reply)), LOG_N("errors", store->errors));
+  store->errors = 0;
+  store->logged_ms = now_ms;
+}
+
+static enum err error_of(struct store *store, const redisReply *reply)
 {
   if (reply->type != REDIS_REPLY_ERROR) return ERR_OK;
-  enum err err = passes(reply) ? ERR_UNAVAILABLE : ERR_INTERNAL;
-  log_event(LOG_ERROR, "redis_error", LOG_T("reply", ((struct slice){reply->str, reply->len})));
-  return err;
+  log_error(store, reply);
+  return passes(reply) ? ERR_UNAVAILABLE : ERR_INTERNAL;
 }
 
 static void answer(struct call *call, enum err err, const redisReply *reply)
 {
   store_fn *done = call->done;
   void *arg = call->arg;
-  if (err == ERR_OK) err = error_of(reply);
+  if (err == ERR_OK) err = error_of(call->store, reply);
   if (!call->taken) free(call);
   if (done) done(arg, err, err == ERR_OK ? reply : NULL);
 }
