@@ -38,8 +38,8 @@ static void show_readiness(struct node *node, struct response *response)
   const char *why = NULL;
   if (node->draining)
     why = "draining";
-  else
-    backend_ready(node->backend, &why);
+  else if (backend_ready(node->backend, &why) && !metrics_all_ready())
+    why = "another worker is not ready"; /* and a new connection can reach any of them */
   response->content_type = "application/json";
   if (why) response->err = ERR_UNAVAILABLE;
   text_append(&response->body, why ? SLICE("{\"ready\":false,\"why\":") : SLICE("{\"ready\":true"));

@@ -192,6 +192,22 @@ static void log_close(const struct session *session)
             LOG_N("frames_in", session->frames_in), LOG_N("frames_out", session->frames_out));
 }
 
+static void set_blocked(struct session *session, bool blocked)
+{
+  if (session->blocked == blocked) return;
+  session->blocked = blocked;
+  if (blocked)
+    metric_add(METRIC_OUTBOX_BLOCKED, 1);
+  else
+    metric_subtract(METRIC_OUTBOX_BLOCKED, 1);
+}
+
+static void drop_outbox(struct session *session)
+{
+  metric_subtract(METRIC_OUTBOX_BYTES, session->outbox.bytes);
+  outbox_clear(&session->outbox);
+}
+
 void session_close(struct session *session, enum err reason)
 {
   if (session->state == SESSION_CLOSING) return;
@@ -203,7 +219,7 @@ void session_close(struct session *session, enum err reason)
     return;
   }
   /* One that is closed for reading too slowly would not read what waits for it either. */
-  if (reason == ERR_TOO_SLOW) outbox_clear(&session->outbox);
+  if (reason == ERR_TOO_SLOW) drop_outbox(session);
   lws_set_timeout(session->wsi, PENDING_TIMEOUT_USER_REASON_BASE, CLOSE_SECONDS);
   lws_callback_on_writable(session->wsi);
 }
@@ -221,7 +237,8 @@ void session_free(struct session *session)
   dispatch_forget(session);
   while (session->subscriptions) hub_unsubscribe(session->subscriptions);
   shown_free(&session->shown);
-  outbox_clear(&session->outbox);
+  drop_outbox(session);
+  set_blocked(session, false);
   text_free(&session->message);
   if (session->dirty) {
     struct session **link = &node->sessions->first_dirty;
@@ -258,7 +275,9 @@ void session_send(struct session *session, struct frame *frame)
     frame_release(frame);
     return;
   }
+  size_t frame_len = frame->len;
   bool room = outbox_push(&session->outbox, frame);
+  if (room) metric_add(METRIC_OUTBOX_BYTES, frame_len);
   if (!room || session->outbox.bytes > session->node->config->outbox_bytes) {
     metric_add_at(METRIC_SLOW_READER_CLOSES, session->protocol_index, 1);
     session_close(session, ERR_TOO_SLOW);
@@ -272,6 +291,7 @@ void session_send(struct session *session, struct frame *frame)
 static int write_bytes(struct session *session, char *bytes, size_t len)
 {
   metric_add(METRIC_BYTES_OUT, len);
+  metric_subtract(METRIC_OUTBOX_BYTES, len);
   return lws_write(session->wsi, (unsigned char *)bytes, len, LWS_WRITE_RAW) < 0 ? -1 : 0;
 }
 
@@ -303,13 +323,13 @@ static enum flushed flush(struct session *session)
   if (session->state == SESSION_OPEN) proof_ping(session);
   while (session->outbox.count) {
     if (lws_partial_buffered(session->wsi)) {
-      session->blocked = true;
+      set_blocked(session, true);
       lws_callback_on_writable(session->wsi);
       return FLUSH_BLOCKED;
     }
     if (write_some(session)) return FLUSH_FAILED;
   }
-  session->blocked = false;
+  set_blocked(session, false);
   if (session->state == SESSION_OPEN) sync_resume(session->node, session);
   return FLUSH_DONE;
 }
