@@ -105,7 +105,7 @@ static bool has_body(const struct envelope *envelope)
 {
   return envelope->text.len || envelope->thread.len || envelope->attachments.len ||
          envelope->fields.len || envelope->reactions.len || envelope->message_id ||
-         envelope->user.kind != PARTY_NONE || envelope->permanent || envelope->edited ||
+         envelope->user.kind != PARTY_NONE || envelope->permanent || envelope->edited_ms ||
          envelope->session.len;
 }
 
@@ -122,7 +122,7 @@ static void write_body(struct text *out, const struct envelope *envelope)
   if (envelope->message_id) text_append_number(MEMBER(&object, "message"), envelope->message_id);
   if (envelope->user.kind != PARTY_NONE) write_party(MEMBER(&object, "user"), &envelope->user);
   if (envelope->permanent) text_append(MEMBER(&object, "permanent"), SLICE("true"));
-  if (envelope->edited) text_append(MEMBER(&object, "edited"), SLICE("true"));
+  if (envelope->edited_ms) text_append_number(MEMBER(&object, "edited"), envelope->edited_ms);
   if (envelope->session.len) text_append_json_string(MEMBER(&object, "session"), envelope->session);
   object_close(&object);
 }

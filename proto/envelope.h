@@ -86,7 +86,7 @@ struct envelope {
   uint64_t message_id;      /* the message that an edit, receipt or reaction is about */
   struct party user;        /* the user that an invite or kick is about */
   bool permanent;           /* of a kick: a ban */
-  bool edited;              /* of a message: it was edited */
+  uint64_t edited_ms;       /* of a message: when it was last edited; 0: never */
   struct slice session;     /* of session.*: the session meant, plain; empty: all of the user's */
 };
 

@@ -255,7 +255,7 @@ static bool read_body(struct reading *reading, struct slice raw, void *target)
       {NAME("message"), read_number, offsetof(struct envelope, message_id)},
       {NAME("user"), read_user, offsetof(struct envelope, user)},
       {NAME("permanent"), read_bool, offsetof(struct envelope, permanent)},
-      {NAME("edited"), read_bool, offsetof(struct envelope, edited)},
+      {NAME("edited"), read_number, offsetof(struct envelope, edited_ms)},
       {NAME("session"), read_plain, offsetof(struct envelope, session)},
   };
   return read_members(reading, raw, target, members, sizeof members / sizeof members[0]);

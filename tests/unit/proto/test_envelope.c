@@ -72,7 +72,7 @@ static void everything_at_once(void **state)
       .message_id = 6,
       .user = alice,
       .permanent = true,
-      .edited = true,
+      .edited_ms = 1700000000456,
       .session = SLICE("gw-3f2a.0-5k"),
   };
   assert_line(&envelope,
@@ -87,7 +87,7 @@ static void everything_at_once(void **state)
               "\"body\":{\"text\":\"\\/\",\"thread\":4.0,\"attachments\":[1.0,\"a b\"],"
               "\"fields\":{\"a b\":1e3},\"reactions\":{\"x\":5},\"message\":6,"
               "\"user\":{\"id\":\"alice\",\"num\":7,\"uuid\":\"uuid-7\",\"name\":\"Alice\"},"
-              "\"permanent\":true,\"edited\":true,\"session\":\"gw-3f2a.0-5k\"}}");
+              "\"permanent\":true,\"edited\":1700000000456,\"session\":\"gw-3f2a.0-5k\"}}");
 }
 
 static void what_is_empty_is_left_out(void **state)

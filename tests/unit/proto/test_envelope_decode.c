@@ -46,7 +46,7 @@ static void everything_comes_back(void **state)
       .message_id = 6,
       .user = awkward,
       .permanent = true,
-      .edited = true,
+      .edited_ms = 1700000000456,
       .session = SLICE("gw 1"),
   };
   in.dialog.kind = PARTY_DIALOG;
@@ -78,7 +78,8 @@ static void everything_comes_back(void **state)
     assert_true(slice_equal(out.fields, in.fields));
     assert_true(slice_equal(out.reactions, in.reactions));
     assert_int_equal(out.message_id, in.message_id);
-    assert_true(out.permanent && out.edited);
+    assert_true(out.permanent);
+    assert_int_equal(out.edited_ms, in.edited_ms);
     assert_true(slice_equal(out.session, in.session));
     text_free(&line);
     arena_reset(&arena);
@@ -191,7 +192,8 @@ static void what_is_no_envelope(void **state)
       WHOLE ",\"body\":{\"message\":\"5\"}}",
       WHOLE ",\"body\":{\"user\":7}}",
       WHOLE ",\"body\":{\"permanent\":1}}",
-      WHOLE ",\"body\":{\"edited\":\"true\"}}",
+      WHOLE ",\"body\":{\"edited\":true}}",
+      WHOLE ",\"body\":{\"edited\":\"1\"}}",
       WHOLE ",\"body\":{\"session\":9}}",
       /* what would spoil a frame if it were spliced into one */
       WHOLE ",\"body\":{\"text\":\"\n\"}}",
