@@ -4,7 +4,7 @@
 -- ARGV: node, begin (a new process), again (after LOST) or beat
 -- Answers what the lease is, and the time: HELD; LOST; BUSY: not before it was cleared away.
 local time = redis.call('TIME')
-local now = string.format('%.0f', tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
+local now = string.format('%d', tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
 local score = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if ARGV[2] == 'beat' then
   if not score or tonumber(score) < 0 then return {'LOST', now} end

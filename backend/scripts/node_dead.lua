@@ -6,7 +6,7 @@
 if ARGV[1] ~= '0' then
   local time = redis.call('TIME')
   local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-  local limit = string.format('%.0f', now - tonumber(ARGV[1]))
+  local limit = string.format('%d', now - tonumber(ARGV[1]))
   local late = redis.call('ZRANGEBYSCORE', KEYS[1], '0', '(' .. limit, 'WITHSCORES')
   for i = 1, #late, 2 do redis.call('ZADD', KEYS[1], '-' .. late[i + 1], late[i]) end
 end
