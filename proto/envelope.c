@@ -35,16 +35,17 @@ struct object {
   bool open;
 };
 
-static struct text *member(struct object *object, struct slice quoted_name)
+static struct text *member(struct object *object, struct slice name)
 {
-  text_append_char(object->out, object->open ? ',' : '{');
+  size_t before = object->out->len;
+  text_append(object->out, name);
+  if (!object->open) object->out->data[before] = '{';
   object->open = true;
-  text_append(object->out, quoted_name);
   return object->out;
 }
 
-/* The literal `name` as it stands in the text, with its colon. */
-#define MEMBER(object, name) member(object, SLICE("\"" name "\":"))
+/* `name` as it stands in the text, behind a comma that becomes the brace of the first. */
+#define MEMBER(object, name) member(object, SLICE(",\"" name "\":"))
 
 static void object_close(struct object *object)
 {

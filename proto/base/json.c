@@ -163,6 +163,8 @@ bool json_key_is(struct slice raw_key, struct slice name)
 {
   struct slice inside = unquote(raw_key);
   if (!json_is_string(raw_key)) return false;
+  /* An escape is longer than what it stands for; most keys are decided here. */
+  if (inside.len < name.len) return false;
   if (inside.len == 0 || !memchr(inside.data, '\\', inside.len)) return slice_equal(inside, name);
   while (inside.len > 0) {
     char step[4];

@@ -18,6 +18,7 @@ static struct slice skip_white(struct slice text)
  * not end. */
 static size_t string_length(struct slice text)
 {
+  if (text.len == 0) return 0;
   const char *quote = text.data, *end = text.data + text.len;
   while ((quote = memchr(quote + 1, '"', (size_t)(end - quote - 1)))) {
     size_t backslashes = 0;

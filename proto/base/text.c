@@ -12,30 +12,14 @@
 
 enum { FIRST_BYTES = 256, DIGITS_MAX = 20 };
 
-/* Room for `more` bytes behind what is there; returns where they go. */
-static char *reserve(struct text *text, size_t more)
+void text_grow(struct text *text, size_t more)
 {
-  if (more > text->cap - text->len) {
-    size_t cap = text->cap ? text->cap : FIRST_BYTES;
-    /* Where doubling would wrap, memory_resize refuses what is left to ask for. */
-    while (cap - text->len < more) cap = cap > SIZE_MAX / 2 ? SIZE_MAX : cap * 2;
-    text->data = memory_resize(text->data, cap);
-    text->cap = cap;
-  }
-  return text->data + text->len;
-}
-
-void text_append(struct text *text, struct slice bytes)
-{
-  if (bytes.len == 0) return;
-  memcpy(reserve(text, bytes.len), bytes.data, bytes.len);
-  text->len += bytes.len;
-}
-
-void text_append_char(struct text *text, char c)
-{
-  *reserve(text, 1) = c;
-  text->len++;
+  if (more <= text->cap - text->len) return;
+  size_t cap = text->cap ? text->cap : FIRST_BYTES;
+  /* Where doubling would wrap, memory_resize refuses what is left to ask for. */
+  while (cap - text->len < more) cap = cap > SIZE_MAX / 2 ? SIZE_MAX : cap * 2;
+  text->data = memory_resize(text->data, cap);
+  text->cap = cap;
 }
 
 void text_append_number(struct text *text, uint64_t number)
@@ -56,9 +40,9 @@ void text_append_format(struct text *text, const char *format, ...)
   int len = vsnprintf(NULL, 0, format, arguments);
   va_end(arguments);
   assert(len >= 0);
-  char *out = reserve(text, (size_t)len + 1);
+  text_grow(text, (size_t)len + 1);
   va_start(arguments, format);
-  vsnprintf(out, (size_t)len + 1, format, arguments);
+  vsnprintf(text->data + text->len, (size_t)len + 1, format, arguments);
   va_end(arguments);
   text->len += (size_t)len;
 }

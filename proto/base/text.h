@@ -14,8 +14,25 @@ struct text {
 
 /* A text that is all zero bytes is empty and ready to use. */
 
-void text_append(struct text *text, struct slice bytes);
-void text_append_char(struct text *text, char c);
+/* Room for `more` bytes behind what is there. */
+void text_grow(struct text *text, size_t more);
+
+/* Here, so that a literal's few bytes are stored and not called for: envelopes and frames
+ * are made of them. */
+static inline void text_append(struct text *text, struct slice bytes)
+{
+  if (bytes.len == 0) return;
+  if (bytes.len > text->cap - text->len) text_grow(text, bytes.len);
+  memcpy(text->data + text->len, bytes.data, bytes.len);
+  text->len += bytes.len;
+}
+
+static inline void text_append_char(struct text *text, char c)
+{
+  if (text->len == text->cap) text_grow(text, 1);
+  text->data[text->len++] = c;
+}
+
 void text_append_number(struct text *text, uint64_t number);
 
 /* printf's format, for what is off the message path. */

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/json.h"
+#include "base/sample.h"
 #include "envelope.h"
 
 static struct arena arena;
@@ -137,78 +138,79 @@ static void unknown_members_are_passed_over(void **state)
 #define TO    "\"to\":{\"kind\":\"user\",\"id\":\"b\",\"num\":2}"
 #define WHOLE SENT FROM "," TO
 
+static const char *const bad_lines[] = {
+    "",
+    "{}",
+    "[]",
+    "null",
+    "hello",
+    "{\"v\":1}",
+    /* each of the five is needed, and of its type */
+    "{\"id\":0,\"seq\":0,\"kind\":\"probe\",\"ts\":1}",
+    "{\"v\":1,\"seq\":0,\"kind\":\"probe\",\"ts\":1}",
+    "{\"v\":1,\"id\":0,\"kind\":\"probe\",\"ts\":1}",
+    "{\"v\":1,\"id\":0,\"seq\":0,\"ts\":1}",
+    "{\"v\":1,\"id\":0,\"seq\":0,\"kind\":\"probe\"}",
+    "{\"v\":2,\"id\":0,\"seq\":0,\"kind\":\"probe\",\"ts\":1}",
+    "{\"v\":\"1\",\"id\":0,\"seq\":0,\"kind\":\"probe\",\"ts\":1}",
+    "{\"v\":1,\"id\":\"0\",\"seq\":0,\"kind\":\"probe\",\"ts\":1}",
+    "{\"v\":1,\"id\":-1,\"seq\":0,\"kind\":\"probe\",\"ts\":1}",
+    "{\"v\":1,\"id\":1.5,\"seq\":0,\"kind\":\"probe\",\"ts\":1}",
+    "{\"v\":1,\"id\":9007199254740992,\"seq\":0,\"kind\":\"probe\",\"ts\":1}",
+    "{\"v\":1,\"id\":0,\"seq\":null,\"kind\":\"probe\",\"ts\":1}",
+    "{\"v\":1,\"id\":0,\"seq\":0,\"kind\":\"message\",\"ts\":1}",
+    "{\"v\":1,\"id\":0,\"seq\":0,\"kind\":1,\"ts\":1}",
+    "{\"v\":1,\"id\":0,\"seq\":0,\"kind\":\"probe\",\"ts\":\"1\"}",
+    /* a message has an author and a recipient */
+    SENT FROM "}",
+    SENT TO "}",
+    SENT "\"from\":{\"num\":1}," TO "}",
+    SENT "\"from\":{\"id\":\"\"}," TO "}",
+    SENT "\"from\":\"a\"," TO "}",
+    SENT FROM ",\"to\":{\"id\":\"b\",\"num\":2}}",
+    SENT FROM ",\"to\":{\"kind\":\"dialog\",\"id\":\"b\"}}",
+    SENT FROM ",\"to\":{\"kind\":\"user\",\"num\":2}}",
+    SENT FROM ",\"to\":{\"kind\":1,\"id\":\"b\"}}",
+    SENT FROM ",\"to\":null}",
+    /* a value of the wrong type anywhere */
+    WHOLE ",\"keep\":\"forever\"}",
+    WHOLE ",\"keep\":1}",
+    WHOLE ",\"dialog\":{}}",
+    WHOLE ",\"origin\":[]}",
+    WHOLE ",\"origin\":{\"protocol\":1}}",
+    WHOLE ",\"origin\":{\"client_id\":{}}}",
+    WHOLE ",\"origin\":{\"from\":true}}",
+    WHOLE ",\"body\":\"x\"}",
+    WHOLE ",\"body\":{\"text\":1}}",
+    WHOLE ",\"body\":{\"text\":null}}",
+    WHOLE ",\"body\":{\"thread\":\"1\"}}",
+    WHOLE ",\"body\":{\"attachments\":{}}}",
+    WHOLE ",\"body\":{\"fields\":[]}}",
+    WHOLE ",\"body\":{\"reactions\":5}}",
+    WHOLE ",\"body\":{\"message\":\"5\"}}",
+    WHOLE ",\"body\":{\"user\":7}}",
+    WHOLE ",\"body\":{\"permanent\":1}}",
+    WHOLE ",\"body\":{\"edited\":true}}",
+    WHOLE ",\"body\":{\"edited\":\"1\"}}",
+    WHOLE ",\"body\":{\"session\":9}}",
+    /* what would spoil a frame if it were spliced into one */
+    WHOLE ",\"body\":{\"text\":\"\n\"}}",
+    WHOLE ",\"body\":{\"text\":\"\xff\"}}",
+    WHOLE ",\"body\":{\"fields\":{\"a\":NaN}}}",
+    WHOLE ",\"body\":{\"fields\":{\"a\"}}}",
+    WHOLE "}}",
+    WHOLE "} {}",
+};
+
 static void what_is_no_envelope(void **state)
 {
   (void)state;
-  static const char *const lines[] = {
-      "",
-      "{}",
-      "[]",
-      "null",
-      "hello",
-      "{\"v\":1}",
-      /* each of the five is needed, and of its type */
-      "{\"id\":0,\"seq\":0,\"kind\":\"probe\",\"ts\":1}",
-      "{\"v\":1,\"seq\":0,\"kind\":\"probe\",\"ts\":1}",
-      "{\"v\":1,\"id\":0,\"kind\":\"probe\",\"ts\":1}",
-      "{\"v\":1,\"id\":0,\"seq\":0,\"ts\":1}",
-      "{\"v\":1,\"id\":0,\"seq\":0,\"kind\":\"probe\"}",
-      "{\"v\":2,\"id\":0,\"seq\":0,\"kind\":\"probe\",\"ts\":1}",
-      "{\"v\":\"1\",\"id\":0,\"seq\":0,\"kind\":\"probe\",\"ts\":1}",
-      "{\"v\":1,\"id\":\"0\",\"seq\":0,\"kind\":\"probe\",\"ts\":1}",
-      "{\"v\":1,\"id\":-1,\"seq\":0,\"kind\":\"probe\",\"ts\":1}",
-      "{\"v\":1,\"id\":1.5,\"seq\":0,\"kind\":\"probe\",\"ts\":1}",
-      "{\"v\":1,\"id\":9007199254740992,\"seq\":0,\"kind\":\"probe\",\"ts\":1}",
-      "{\"v\":1,\"id\":0,\"seq\":null,\"kind\":\"probe\",\"ts\":1}",
-      "{\"v\":1,\"id\":0,\"seq\":0,\"kind\":\"message\",\"ts\":1}",
-      "{\"v\":1,\"id\":0,\"seq\":0,\"kind\":1,\"ts\":1}",
-      "{\"v\":1,\"id\":0,\"seq\":0,\"kind\":\"probe\",\"ts\":\"1\"}",
-      /* a message has an author and a recipient */
-      SENT FROM "}",
-      SENT TO "}",
-      SENT "\"from\":{\"num\":1}," TO "}",
-      SENT "\"from\":{\"id\":\"\"}," TO "}",
-      SENT "\"from\":\"a\"," TO "}",
-      SENT FROM ",\"to\":{\"id\":\"b\",\"num\":2}}",
-      SENT FROM ",\"to\":{\"kind\":\"dialog\",\"id\":\"b\"}}",
-      SENT FROM ",\"to\":{\"kind\":\"user\",\"num\":2}}",
-      SENT FROM ",\"to\":{\"kind\":1,\"id\":\"b\"}}",
-      SENT FROM ",\"to\":null}",
-      /* a value of the wrong type anywhere */
-      WHOLE ",\"keep\":\"forever\"}",
-      WHOLE ",\"keep\":1}",
-      WHOLE ",\"dialog\":{}}",
-      WHOLE ",\"origin\":[]}",
-      WHOLE ",\"origin\":{\"protocol\":1}}",
-      WHOLE ",\"origin\":{\"client_id\":{}}}",
-      WHOLE ",\"origin\":{\"from\":true}}",
-      WHOLE ",\"body\":\"x\"}",
-      WHOLE ",\"body\":{\"text\":1}}",
-      WHOLE ",\"body\":{\"text\":null}}",
-      WHOLE ",\"body\":{\"thread\":\"1\"}}",
-      WHOLE ",\"body\":{\"attachments\":{}}}",
-      WHOLE ",\"body\":{\"fields\":[]}}",
-      WHOLE ",\"body\":{\"reactions\":5}}",
-      WHOLE ",\"body\":{\"message\":\"5\"}}",
-      WHOLE ",\"body\":{\"user\":7}}",
-      WHOLE ",\"body\":{\"permanent\":1}}",
-      WHOLE ",\"body\":{\"edited\":true}}",
-      WHOLE ",\"body\":{\"edited\":\"1\"}}",
-      WHOLE ",\"body\":{\"session\":9}}",
-      /* what would spoil a frame if it were spliced into one */
-      WHOLE ",\"body\":{\"text\":\"\n\"}}",
-      WHOLE ",\"body\":{\"text\":\"\xff\"}}",
-      WHOLE ",\"body\":{\"fields\":{\"a\":NaN}}}",
-      WHOLE ",\"body\":{\"fields\":{\"a\"}}}",
-      WHOLE "}}",
-      WHOLE "} {}",
-  };
   struct envelope envelope;
   assert_int_equal(decode(WHOLE "}", &envelope), ERR_OK);
-  for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+  for (size_t i = 0; i < sizeof bad_lines / sizeof bad_lines[0]; i++) {
     memset(&envelope, 0xff, sizeof envelope);
-    enum err err = decode(lines[i], &envelope);
-    if (err == ERR_OK) print_error("read: %s\n", lines[i]);
+    enum err err = decode(bad_lines[i], &envelope);
+    if (err == ERR_OK) print_error("read: %s\n", bad_lines[i]);
     assert_int_equal(err, ERR_MALFORMED);
     /* Nothing partial comes out. */
     static const struct envelope nothing;
@@ -223,20 +225,15 @@ static void what_is_no_envelope(void **state)
 static void fields_of_full_depth_fit(void **state)
 {
   (void)state;
-  char fields[128];
-  size_t len = 5;
-  memcpy(fields, "{\"a\":", 5);
-  for (int i = 1; i < 32; i++) fields[len++] = '[';
-  for (int i = 1; i < 32; i++) fields[len++] = ']';
-  fields[len++] = '}';
-  const struct envelope in = {.kind = KIND_TYPING, .fields = {fields, len}};
-  assert_int_equal(json_check(in.fields), ERR_OK);
-  struct text line = {0};
+  struct text fields = {0}, line = {0};
+  sample_nested(&fields, JSON_MAX_DEPTH, false, "1");
+  const struct envelope in = {.kind = KIND_TYPING, .fields = text_slice(&fields)};
   envelope_write(&line, &in);
   struct envelope out;
   assert_int_equal(envelope_decode(&arena, text_slice(&line), &out), ERR_OK);
   assert_true(slice_equal(out.fields, in.fields));
   text_free(&line);
+  text_free(&fields);
 }
 
 static void every_truncation_is_malformed(void **state)
@@ -248,10 +245,9 @@ static void every_truncation_is_malformed(void **state)
   struct envelope envelope;
   assert_int_equal(decode(line, &envelope), ERR_OK);
   for (size_t len = 0; len < sizeof line - 1; len++) {
-    char *exact = malloc(len ? len : 1);
-    memcpy(exact, line, len);
-    assert_int_equal(envelope_decode(&arena, (struct slice){exact, len}, &envelope), ERR_MALFORMED);
-    free(exact);
+    struct slice exact = sample_exact((struct slice){line, len});
+    assert_int_equal(envelope_decode(&arena, exact, &envelope), ERR_MALFORMED);
+    free((char *)exact.data);
   }
 }
 

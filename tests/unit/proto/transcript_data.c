@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "base/text.h"
+
 static struct json_object *load_path(const char *path)
 {
   struct json_object *tree = json_object_from_file(path);
@@ -70,13 +72,12 @@ static struct json_object *expand(struct json_object *value)
   if (!json_object_is_type(value, json_type_object)) return NULL;
   if (json_object_object_get_ex(value, "$same", NULL)) return json_object_new_int(17);
   if (!json_object_object_get_ex(value, "$repeat", &repeat)) return NULL;
-  const char *piece = json_object_get_string(json_object_array_get_idx(repeat, 0));
-  size_t count = (size_t)json_object_get_int(json_object_array_get_idx(repeat, 1));
-  size_t len = strlen(piece);
-  char *text = malloc(len * count + 1);
-  for (size_t i = 0; i < count; i++) memcpy(text + i * len, piece, len);
-  struct json_object *expanded = json_object_new_string_len(text, (int)(len * count));
-  free(text);
+  struct slice piece = slice_of(json_object_get_string(json_object_array_get_idx(repeat, 0)));
+  int count = json_object_get_int(json_object_array_get_idx(repeat, 1));
+  struct text text = {0};
+  for (int i = 0; i < count; i++) text_append(&text, piece);
+  struct json_object *expanded = json_object_new_string_len(text.data, (int)text.len);
+  text_free(&text);
   return expanded;
 }
 

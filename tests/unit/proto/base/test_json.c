@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/json.h"
+#include "sample.h"
 
 static void a_reader_is_used_again_and_again(void **state)
 {
@@ -34,18 +35,14 @@ static void the_tree_is_as_deep_as_the_check(void **state)
 {
   (void)state;
   struct json_reader *reader = json_reader_new();
-  char text[256];
-  for (int depth = 30; depth <= 33; depth++) {
-    size_t len = 5;
-    memcpy(text, "{\"a\":", 5);
-    for (int i = 1; i < depth; i++) text[len++] = '[';
-    text[len++] = '1';
-    for (int i = 1; i < depth; i++) text[len++] = ']';
-    text[len++] = '}';
+  for (unsigned depth = 30; depth <= 33; depth++) {
+    struct text text = {0};
+    sample_nested(&text, depth, false, "1");
     struct json_object *object;
-    enum err err = json_reader_parse(reader, (struct slice){text, len}, &object);
+    enum err err = json_reader_parse(reader, text_slice(&text), &object);
     assert_int_equal(err, depth <= 32 ? ERR_OK : ERR_MALFORMED);
     json_object_put(object);
+    text_free(&text);
   }
   json_reader_free(reader);
 }
@@ -81,14 +78,11 @@ static void types_by_the_first_byte(void **state)
 static void assert_string(const char *raw, struct slice expected)
 {
   struct arena arena = {0};
-  /* Of its exact size, so that the address sanitizer sees a step too far. */
-  size_t len = strlen(raw);
-  char *exact = malloc(len ? len : 1);
-  memcpy(exact, raw, len);
-  struct slice value = json_string(&arena, (struct slice){exact, len});
+  struct slice exact = sample_exact(slice_of(raw));
+  struct slice value = json_string(&arena, exact);
   assert_int_equal(value.len, expected.len);
   if (value.len) assert_memory_equal(value.data, expected.data, value.len);
-  free(exact);
+  free((char *)exact.data);
   arena_free(&arena);
 }
 
@@ -135,12 +129,10 @@ static void broken_strings_are_safe(void **state)
   };
   struct arena arena = {0};
   for (size_t i = 0; i < sizeof raws / sizeof raws[0]; i++) {
-    size_t len = strlen(raws[i]);
-    char *exact = malloc(len ? len : 1);
-    memcpy(exact, raws[i], len);
-    json_string(&arena, (struct slice){exact, len});
-    json_key_is((struct slice){exact, len}, SLICE("\xef\xbf\xbd"));
-    free(exact);
+    struct slice exact = sample_exact(slice_of(raws[i]));
+    json_string(&arena, exact);
+    json_key_is(exact, SLICE("\xef\xbf\xbd"));
+    free((char *)exact.data);
   }
   assert_int_equal(json_string(&arena, SLICE("17")).len, 0);
   arena_free(&arena);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -56,10 +57,10 @@ static void malformed_sequences_are_refused(void **state)
   };
   for (size_t i = 0; i < sizeof malformed / sizeof malformed[0]; i++) {
     assert_int_equal(utf8_sequence(slice_of(malformed[i])), 0);
-    char text[16] = "ab";
-    strcat(text, malformed[i]);
+    char text[16];
+    snprintf(text, sizeof text, "ab%s", malformed[i]);
     assert_false(utf8_valid(slice_of(text)));
-    strcat(text, "c");
+    snprintf(text, sizeof text, "ab%sc", malformed[i]);
     assert_false(utf8_valid(slice_of(text)));
   }
   assert_int_equal(utf8_sequence((struct slice){NULL, 0}), 0);
