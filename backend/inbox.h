@@ -27,7 +27,9 @@ void inbox_page(struct backend *backend, struct slice user, uint64_t after_seq, 
 /* The receiving client proved that it has everything up to and including the entry
  * `id` (a WebSocket pong). Where the user has used a protocol that acknowledges in
  * the last reader_days, nothing leaves; else these entries do, and `done`'s page
- * holds their lines (so that their senders can be told). An unknown id is a no-op. */
+ * holds their lines (so that their senders can be told). An unknown id is a no-op.
+ * At most 1,000 entries or 2 MiB at a time: `more` says that the same call is to be
+ * made again. */
 void inbox_confirm(struct backend *backend, struct slice user, uint64_t id, page_fn *done, void *arg);
 
 /* Takes these entries out of the unread list: they were read. `done`'s page holds

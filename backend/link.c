@@ -23,6 +23,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "clock.h"
+#include "resolver.h"
 #include "resp.h"
 
 enum {
@@ -60,6 +61,7 @@ struct link {
   unsigned unanswered;     /* commands of the greeting */
   bool flushing;
   struct event *retry, *watch, *refuse, *flush;
+  struct resolver *resolver;
 };
 
 /* ---- pending commands --------------------------------------------------------------- */
@@ -118,6 +120,7 @@ static void go_down(struct link *link, const char *reason)
   link->unanswered = 0;
   link->watch_at_ms = 0;
   event_del(link->watch);
+  resolver_cancel(link->resolver);
   struct timeval delay = clock_timeval(delay_ms);
   event_add(link->retry, &delay);
   log_event(was_up ? LOG_WARNING : LOG_INFO, was_up ? "redis_link_lost" : "redis_link_failed",
@@ -129,7 +132,7 @@ static void go_down(struct link *link, const char *reason)
 void link_restart(struct link *link, const char *reason)
 {
   redisAsyncContext *context = link->context;
-  if (!context) return;
+  if (link->state == LINK_WAITING) return;
   link->context = NULL;
   go_down(link, reason);
   redisAsyncFree(context);
@@ -347,19 +350,15 @@ static void attach(struct link *link, redisAsyncContext *context)
   redisAsyncSetDisconnectCallback(context, on_disconnect);
 }
 
-static void on_retry(evutil_socket_t fd, short what, void *arg)
+/* `host`: an address, or NULL where the URL names a Unix socket. */
+static void connect_to(struct link *link, const char *host)
 {
-  (void)fd;
-  (void)what;
-  struct link *link = arg;
   const struct redis_url *url = link->options.url;
   redisOptions options = {0};
-  if (url->path)
-    REDIS_OPTIONS_SET_UNIX(&options, url->path);
+  if (host)
+    REDIS_OPTIONS_SET_TCP(&options, host, url->port);
   else
-    REDIS_OPTIONS_SET_TCP(&options, url->host, url->port);
-  link->state = LINK_CONNECTING;
-  link->since_ms = clock_now_ms();
+    REDIS_OPTIONS_SET_UNIX(&options, url->path);
   redisAsyncContext *context = redisAsyncConnectWithOptions(&options);
   if (!context || context->err) {
     go_down(link, context ? reason_of(context) : "out of memory");
@@ -368,7 +367,30 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
   }
   link->context = context;
   attach(link, context);
+}
+
+static void on_resolved(void *arg, const char *address, const char *error)
+{
+  struct link *link = arg;
+  if (address)
+    connect_to(link, address);
+  else
+    go_down(link, error);
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+  (void)fd;
+  (void)what;
+  struct link *link = arg;
+  const struct redis_url *url = link->options.url;
+  link->state = LINK_CONNECTING;
+  link->since_ms = clock_now_ms();
   watch_set(link, link->since_ms, link->options.timeout_ms);
+  if (url->path)
+    connect_to(link, NULL);
+  else
+    resolver_ask(link->resolver, url->host, link->tries, on_resolved, link);
 }
 
 /* ---- life --------------------------------------------------------------------------- */
@@ -382,6 +404,7 @@ struct link *link_new(const struct link_options *options)
   link->watch = event_new(options->base, -1, 0, on_watch, link);
   link->refuse = event_new(options->base, -1, 0, on_refuse, link);
   link->flush = event_new(options->base, -1, 0, on_flush, link);
+  link->resolver = resolver_new(options->base);
   assert(link->retry && link->watch && link->refuse && link->flush);
   event_add(link->retry, &(struct timeval){0, 0});
   return link;
@@ -399,6 +422,7 @@ void link_free(struct link *link)
   event_free(link->watch);
   event_free(link->refuse);
   event_free(link->flush);
+  resolver_free(link->resolver);
   free(link->pending.slots);
   free(link->refused.slots);
   free((char *)link->options.name);
