@@ -26,6 +26,13 @@ typedef void entry_fn(void *arg, enum err err, const struct entry *entry);
 void directory_resolve(struct backend *backend, enum owner_kind kind, struct slice id, bool create,
                        entry_fn *done, void *arg);
 
+/* By number (users count by themselves, rooms and dialogs together) or by UUID, in either
+ * case. `kind` of the number: OWNER_USER, or OWNER_ROOM for rooms and dialogs. The entry
+ * tells what it is. ERR_NOT_FOUND. */
+void directory_by_number(struct backend *backend, enum owner_kind kind, uint64_t num,
+                         entry_fn *done, void *arg);
+void directory_by_uuid(struct backend *backend, struct slice uuid, entry_fn *done, void *arg);
+
 /* Keeps in the LRU what another call brought along. */
 void directory_keep(struct backend *backend, const struct entry *entry);
 

@@ -1,0 +1,93 @@
+/* Messages where they are kept: the logs of rooms and dialogs, and the unread copies in
+ * inboxes. All of them are a list of ids with a hash id -> line; what is the same for
+ * them is here once.
+ *
+ * A message's id names its block, and a block belongs to one owner for ever: so an id
+ * alone finds its message (design.md, Redis). */
+#ifndef PARLEY_BACKEND_MESSAGES_H
+#define PARLEY_BACKEND_MESSAGES_H
+
+#include "backend.h"
+#include "keys.h"
+#include "stamp.h"
+
+/* OWNER_USER: an inbox; OWNER_ROOM, OWNER_DIALOG: a log. */
+struct owner {
+  enum owner_kind kind;
+  struct slice id;
+};
+
+/* Whose the message is, by its id's block. ERR_NOT_FOUND: nobody's. Cached: blocks are
+ * immutable. The owner lives until `done` returns. */
+typedef void owner_fn(void *arg, enum err err, const struct owner *owner);
+void message_owner(struct backend *backend, uint64_t message_id, owner_fn *done, void *arg);
+
+/* Appends to a dialog's log: dedupe, stamp, append, trim; publishes nothing. What follows
+ * is inbox_push with this id (struct inbox_push.id), which is idempotent: a retry after a
+ * crash in between completes it. ERR_OK with `repeated` for the same send again. */
+struct dialog_append {
+  struct slice dialog; /* "a|b" */
+  struct slice dedupe, rest;
+};
+void dialog_append(struct backend *backend, const struct dialog_append *append, stamp_fn *done,
+                   void *arg);
+
+/* The one message, a page of none or one. */
+void message_get(struct backend *backend, struct owner owner, uint64_t message_id, page_fn *done,
+                 void *arg);
+
+/* The newest `count` messages of a log up to and including `end_id` (0: the newest),
+ * oldest first; `more`: there are older ones. An `end_id` that is not in the log:
+ * ERR_NOT_FOUND. */
+void messages_latest(struct backend *backend, struct owner owner, uint64_t end_id, unsigned count,
+                     page_fn *done, void *arg);
+
+/* Puts `rest` behind the message's own stamp, in place. ERR_NOT_FOUND where it is not kept
+ * (any more). Where `event` is not empty, publishes it (stamp 0, 0) on the owner's channel
+ * in the same script, also when the message is not kept. */
+void message_edit(struct backend *backend, struct owner owner, uint64_t message_id,
+                  struct slice rest, struct slice event, err_fn *done, void *arg);
+
+/* Takes the message out, its reactions with it: it is in no key afterwards. The rest as
+ * message_edit. */
+void message_delete(struct backend *backend, struct owner owner, uint64_t message_id,
+                    struct slice event, err_fn *done, void *arg);
+
+/* Adds the user to the set of a reaction, or takes them out; idempotent. `counts` is a JSON
+ * object reaction -> count, "{}" where none are left. An event is published on the owner's
+ * channel where something changed: <event_head><counts><event_tail>. ERR_NOT_FOUND: no such
+ * message is kept. ERR_TOO_LARGE: over 64 different reactions. */
+struct reaction_change {
+  struct owner owner;
+  uint64_t message_id;
+  struct slice user, reaction; /* plain UTF-8 */
+  bool adding;
+  struct slice event_head, event_tail;
+};
+typedef void counts_fn(void *arg, enum err err, struct slice counts);
+void message_react(struct backend *backend, const struct reaction_change *change, counts_fn *done,
+                   void *arg);
+
+/* How far a user has read a conversation (its seq; never goes back), and its newest seq:
+ * done's page has no messages; `seq` is the cursor. */
+void read_cursor_set(struct backend *backend, struct owner owner, struct slice user, uint64_t seq,
+                     err_fn *done, void *arg);
+void read_cursor_get(struct backend *backend, struct owner owner, struct slice user, page_fn *done,
+                     void *arg);
+
+/* Who may do what in a room. */
+struct room_standing {
+  enum err err; /* ERR_NOT_FOUND */
+  bool member, admin, owner, banned, open, is_public;
+};
+typedef void standing_fn(void *arg, const struct room_standing *standing);
+void room_standing(struct backend *backend, struct slice room, struct slice user, standing_fn *done,
+                   void *arg);
+
+/* Invites; `event` is published on the invited user's channel. ERR_NOT_IN_ROOM,
+ * ERR_FORBIDDEN as protocols.md says (closed: admins and the owner only; a banned one
+ * cannot be invited). */
+void room_invite(struct backend *backend, struct slice room, struct slice by, struct slice user,
+                 struct slice event, err_fn *done, void *arg);
+
+#endif
