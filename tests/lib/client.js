@@ -24,6 +24,7 @@ function query(parameters) {
 export class Client {
   frames = []; // {text, json, binary}
   seen = []; // every frame since the beginning, for error messages
+  pings = 0; // the server's, which ask for a proof of receipt or of life
   on_frame = null; // called with each parsed frame; it then does not wait in `frames`
   #waiting = null;
 
@@ -39,6 +40,7 @@ export class Client {
     });
     this.socket = socket;
     socket.on('message', (data, binary) => this.#take(data, binary));
+    socket.on('ping', () => this.pings++);
     this.closed = new Promise((resolve) => {
       socket.on('close', (code, reason) => {
         this.close_code = code;

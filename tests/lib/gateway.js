@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { Child, free_port } from './process.js';
 import { http } from './http.js';
-import { waitFor } from './wait.js';
+import { NeverError, waitFor } from './wait.js';
 
 // The program: PARLEY_BIN, else the release build.
 export function program() {
@@ -56,7 +56,7 @@ export class Gateway {
       () => `/readyz of ${this.id} says ${status}`,
       async () => {
         if (!this.child.running) {
-          throw new EndedError(`${this.id} ended with ${this.child.code ?? this.child.by_signal}`);
+          throw new NeverError(`${this.id} ended with ${this.child.code ?? this.child.by_signal}\n${this.log()}`);
         }
         return (await http(this.url, '/readyz')).status === status;
       },
@@ -88,9 +88,7 @@ export class Gateway {
     return (await http(this.url, '/metrics')).body;
   }
 
-  log() {
-    return this.child.log();
+  log(since) {
+    return this.child.log(since);
   }
 }
-
-class EndedError extends Error {}

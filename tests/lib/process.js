@@ -1,8 +1,8 @@
-// Child processes: each in a process group of its own, so that a node dies or is
-// paused with its workers, as a machine would; and none outlives the test.
+// Child processes: one dies or is paused with all that it started, as a machine would;
+// and none outlives the test.
 
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,6 +39,20 @@ export function free_port() {
   });
 }
 
+// The processes that this one has started, by what Linux tells of it.
+export function children_of(pid) {
+  try {
+    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    return text.trim().split(' ').filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+}
+
+export function descendants_of(pid) {
+  return children_of(pid).flatMap((child) => [child, ...descendants_of(child)]);
+}
+
 export class Child {
   // `environment` is added to the test's own, without its PARLEY_* variables: those
   // steer the tests, not the program.
@@ -48,6 +62,7 @@ export class Child {
     );
     this.name = name;
     this.lines = [];
+    this.line_count = 0; // of all lines ever; `lines` are the newest of them
     this.code = null;
     this.by_signal = null;
     this.process = spawn(command, args, {
@@ -77,12 +92,15 @@ export class Child {
     return alive.has(this);
   }
 
-  // To the whole group. After the leader's death too: its workers may linger.
+  // To all of it: its group, which may outlive the first process, and its descendants,
+  // which may have groups of their own.
   signal(name) {
-    try {
-      process.kill(-this.pid, name);
-    } catch {
-      /* gone already */
+    for (const pid of [-this.pid, ...descendants_of(this.pid)]) {
+      try {
+        process.kill(pid, name);
+      } catch {
+        /* gone already */
+      }
     }
   }
 
@@ -106,8 +124,10 @@ export class Child {
     await this.exited;
   }
 
-  log() {
-    return this.lines.map((line) => `  ${this.name} | ${line}`).join('\n');
+  // What it printed, from line `since` on (a line_count of earlier).
+  log(since = 0) {
+    const first = Math.max(0, this.lines.length - (this.line_count - since));
+    return this.lines.slice(first).map((line) => `  ${this.name} | ${line}`).join('\n');
   }
 
   #gone(code, by_signal, resolve) {
@@ -124,6 +144,7 @@ export class Child {
       const lines = (rest + text).split('\n');
       rest = lines.pop();
       this.lines.push(...lines);
+      this.line_count += lines.length;
       if (this.lines.length > LOG_LINES) this.lines.splice(0, this.lines.length - LOG_LINES);
     });
     stream.on('end', () => {

@@ -88,9 +88,10 @@ export class RawClient {
     }
   }
 
-  // The code of the server's close frame.
+  // The code of the server's close frame, which is answered as RFC 6455, 7.1.2 wants.
   async close_code(patience_ms) {
     const frame = await this.next(OPCODE.close, patience_ms);
+    this.send(frame.payload, { opcode: OPCODE.close });
     return frame.payload.length >= 2 ? frame.payload.readUInt16BE(0) : 1005;
   }
 

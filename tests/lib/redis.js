@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { Child, free_port, temporary_folder } from './process.js';
 import { RespClient } from './resp.js';
-import { waitFor } from './wait.js';
+import { NeverError, waitFor } from './wait.js';
 
 const run = promisify(execFile);
 
@@ -30,7 +30,7 @@ export class RedisServer {
     else args.push('--appendonly', 'yes', '--appendfsync', this.aof);
     this.child = new Child('redis', 'redis-server', args.map(String));
     await waitFor('redis-server answers', async () => {
-      if (!this.child.running) throw new Error(`redis-server ended:\n${this.child.log()}`);
+      if (!this.child.running) throw new NeverError(`redis-server ended:\n${this.child.log()}`);
       const client = await RespClient.connect(this.port);
       try {
         return (await client.command('PING')) === 'PONG';

@@ -7,6 +7,9 @@ export function pause(ms) {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+// Thrown by a probe: it will never happen.
+export class NeverError extends Error {}
+
 // Calls `probe` until it gives something truthy, and returns that. `what` names the
 // condition for the error message; a string or a function that makes one.
 export async function waitFor(what, probe, patience_ms = PATIENCE_MS) {
@@ -18,6 +21,7 @@ export async function waitFor(what, probe, patience_ms = PATIENCE_MS) {
       if (result) return result;
       last_error = undefined;
     } catch (error) {
+      if (error instanceof NeverError) throw error;
       last_error = error;
     }
     if (Date.now() >= deadline) {

@@ -106,11 +106,18 @@ export class Watch {
   }
 
   async #connect() {
+    const client = await RespClient.connect(this.redis.port);
+    try {
+      client.on_message = (channel, line) => this.#take(channel, line);
+      await client.command('PSUBSCRIBE', 'parley:*');
+    } catch (error) {
+      client.close();
+      throw error;
+    }
     this.#last.clear();
-    this.client = await RespClient.connect(this.redis.port);
-    this.client.on_message = (channel, line) => this.#take(channel, line);
-    this.client.on_close = () => this.#reconnect();
-    await this.client.command('PSUBSCRIBE', 'parley:*');
+    this.client = client;
+    client.on_close = () => this.#reconnect();
+    if (client.closed) throw new Error('lost again');
   }
 
   async #reconnect() {

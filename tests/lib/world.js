@@ -67,11 +67,17 @@ export class World {
     if (failed) throw failed.reason;
   }
 
+  // What the nodes printed since `mark_logs`, or ever. A node that was started again
+  // meanwhile shows all of its new log.
   logs() {
     return this.nodes
       .filter(Boolean)
-      .map((node) => node.log())
+      .map((node) => node.log(this.marks?.get(node.child)))
       .join('\n');
+  }
+
+  mark_logs() {
+    this.marks = new Map(this.nodes.map((node) => [node.child, node.child.line_count]));
   }
 }
 
@@ -172,6 +178,7 @@ export function scene(handle, name, play, { timeout_ms = SCENE_TIMEOUT_MS, heals
     const { world } = handle;
     if (!world) throw new Error('the world did not start');
     const stage = new Stage(world);
+    world.mark_logs();
     try {
       await within(timeout_ms, `the end of "${name}"`, play(stage));
     } catch (error) {

@@ -80,6 +80,12 @@ test('--check-config says yes to what is good', options, async () => {
   assert.equal(code, 0, output);
 });
 
+test('an unknown variable is told, and no more: others may use the prefix', options, async () => {
+  const { code, output } = await parley(['--check-config'], { PARLEY_PROT: '1' });
+  assert.equal(code, 0);
+  assert.match(output, /PARLEY_PROT/);
+});
+
 const mistakes = [
   ['an unknown flag', ['--prot', 1], {}, /--prot/],
   ['a flag without its value', ['--port'], {}, /--port/],
@@ -90,7 +96,6 @@ const mistakes = [
   ['a bad choice', ['--auth', 'maybe'], {}, /auth/],
   ['a bad size', ['--message-bytes', '64KB!'], {}, /message-bytes/],
   ['a bad URL of Redis', ['--redis', 'http://localhost'], {}, /redis/],
-  ['an unknown variable', [], { PARLEY_PROT: '1' }, /PARLEY_PROT/],
   ['a bad variable', [], { PARLEY_PORT: 'x' }, /PARLEY_PORT/],
   ['a bad route', ['--routes', 'nonesuch=/x'], {}, /routes|nonesuch/],
   ['a file that is not there', ['--config', '/nonexistent/parley.conf'], {}, /parley\.conf/],

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { http } from '../lib/http.js';
 import { parse_metrics } from '../lib/prometheus.js';
+import { waitFor } from '../lib/wait.js';
 import { scene, use_world } from '../lib/world.js';
 
 const world = use_world({ nodes: 2 });
@@ -36,7 +37,11 @@ scene(world, '/metrics is in the format of Prometheus', async ({ nodes }) => {
     assert.ok(type && help, `${name} has no TYPE or no HELP`);
     if (name.endsWith('_total')) assert.equal(type, 'counter');
   }
-  assert.ok(samples.some(({ name, value }) => name === 'parley_ready' && value === 1));
+  assert.ok(samples.some(({ name }) => name === 'parley_ready'));
+  await waitFor('it says that it is ready', async () => {
+    const { samples: now } = parse_metrics(await nodes[0].metrics());
+    return now.every(({ name, value }) => name !== 'parley_ready' || value === 1);
+  });
 });
 
 scene(world, 'metrics count what happens, and name neither users nor rooms', async (stage) => {

@@ -9,6 +9,7 @@ const flags = [
   ...['--frames-per-second', 20, '--frames-burst', 50],
   ...['--sends-per-second', 5, '--sends-burst', 20],
   ...['--bytes-per-second', '64KiB', '--bytes-burst', '256KiB'],
+  ...['--hard-message-bytes', '128KiB'],
   ...['--inbox-messages', 100],
 ];
 const world = use_world({ nodes: 2, node: { flags } });

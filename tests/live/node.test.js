@@ -8,16 +8,12 @@ import { test } from 'node:test';
 import { MessagingClient, RefusedError, SimpleClient } from '../lib/client.js';
 import { Gateway, program } from '../lib/gateway.js';
 import { http } from '../lib/http.js';
-import { Child, temporary_folder } from '../lib/process.js';
+import { Child, children_of, temporary_folder } from '../lib/process.js';
 import { parse_metrics } from '../lib/prometheus.js';
 import { waitFor } from '../lib/wait.js';
 import { World } from '../lib/world.js';
 
 const options = { timeout: 60000 };
-
-function children_of(pid) {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
-}
 
 function command_of(pid) {
   return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
@@ -152,10 +148,11 @@ test('two workers are two nodes: their users talk with each other', options, () 
     const { samples } = parse_metrics(await node.metrics());
     const spread = samples.filter(({ name, labels }) => name === 'parley_sessions' && labels.protocol === 'messaging');
     assert.equal(spread.reduce((sum, { value }) => sum + value, 0), 16);
-    for (const from of clients) from.put(...clients.map((to) => ({ id: `${from.id}>${to.id}`, rid: to.id })));
+    const others = (client) => clients.map(({ id }) => id).filter((id) => id !== client.id);
+    for (const from of clients) from.put(...others(from).map((rid) => ({ id: `${from.id}>${rid}`, rid })));
     for (const to of clients) {
       const items = await to.messages(15);
-      assert.deepEqual(items.map(({ sid }) => sid).sort(), clients.map(({ id }) => id).filter((id) => id !== to.id).sort());
+      assert.deepEqual(items.map(({ sid }) => sid).sort(), others(to).sort());
     }
     await Promise.all(clients.map((client) => client.close()));
   }));

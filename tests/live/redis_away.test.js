@@ -127,12 +127,14 @@ heals('hung: unavailable after two seconds, and sending again is safe', async (s
 heals('hung for a moment: nobody notices but by waiting', async (stage) => {
   const alice = await stage.messaging(0, 'alice');
   const bob = await stage.messaging(1, 'bob');
+  await alice.put_and_wait({ id: 'before', rid: bob.id });
   stage.redis.pause();
   alice.put({ id: 1, rid: bob.id });
   await alice.round_trip();
+  alice.assert_silent('it cannot have been stored yet');
   stage.redis.resume();
   assert.deepEqual(await alice.section('sent'), [{ id: 1, rid: bob.id }]);
-  assert.equal((await bob.messages(1))[0].id, 1);
+  assert.deepEqual((await bob.messages(2)).map(({ id }) => id), ['before', 1]);
 });
 
 heals('a flood while Redis is away is refused, and leaves memory bounded', async (stage) => {

@@ -243,9 +243,8 @@ scene(world, 'without a pong nothing leaves the list, and all of it comes again'
   const bob_name = stage.name('bob');
   await alice.say_and_wait('unproven', { to: bob_name });
   const deaf = await stage.simple(0, 'bob', { auto_pong: false });
-  const pinged = new Promise((resolve) => deaf.socket.once('ping', resolve));
   assert.equal((await deaf.message()).message, 'unproven');
-  await pinged;
+  await waitFor('a ping that asks for the proof', () => deaf.pings > 0);
   assert.equal(await unread(stage, bob_name), 1);
   await deaf.cut();
   const key = `parley:user:{${bob_name}}:sessions`;
