@@ -12,7 +12,7 @@ import { test } from 'node:test';
 import { Checker } from '../lib/checker.js';
 import { MessagingClient, SimpleClient } from '../lib/client.js';
 import { random } from '../lib/random.js';
-import { pause, waitFor } from '../lib/wait.js';
+import { pause, waitFor, within } from '../lib/wait.js';
 import { World } from '../lib/world.js';
 
 const MESSAGES = Number(process.env.PARLEY_LOOP_MESSAGES ?? 10000);
@@ -24,6 +24,7 @@ const SENDERS = 6;
 const RECEIVERS = 4; // of each protocol
 const NODES = 3;
 const WINDOW = 16; // sends of one sender that may be unanswered
+const ANSWER_MS = 10000; // an answer, or `unavailable` after 2 s, or a close comes sooner
 const SETTLE_MS = 30000; // a lease, a reaping, a reconnect, all of it again
 
 // Opens a connection to some node, again and again while nodes die and names are taken.
@@ -75,7 +76,11 @@ async function run_sender(loop, name, share) {
         client.put(make());
         await pause((SECONDS * 1000 * SENDERS) / MESSAGES);
       } else {
-        await Promise.race([client.closed, new Promise((resolve) => { answered = resolve; })]);
+        const answer = Promise.race([client.closed, new Promise((resolve) => { answered = resolve; })]);
+        await within(ANSWER_MS, '', answer).catch(() => {
+          loop.checker.faults.push(`${client.name}: no answer to ${waiting[0].id} within ${ANSWER_MS} ms`);
+          client.cut();
+        });
       }
     }
     if (client.is_open) await client.close();
@@ -151,8 +156,10 @@ async function play(seed) {
     }
     const killer = run_killer(loop);
     const share = Math.ceil(MESSAGES / SENDERS);
-    await Promise.all(
-      Array.from({ length: SENDERS }, (_, i) => run_sender(loop, `sender-${i}`, share)),
+    await within(
+      (SECONDS * 2 + 60) * 1000,
+      () => `all is acknowledged; ${checker.acknowledged.size} are`,
+      Promise.all(Array.from({ length: SENDERS }, (_, i) => run_sender(loop, `sender-${i}`, share))),
     );
     loop.unread = 0;
     await killer;
@@ -205,7 +212,7 @@ function count(list) {
 for (let seed = SEED; seed < SEED + ROUNDS; seed++) {
   test(
     `${MESSAGES} direct messages under kill -9 of nodes (seed ${seed})`,
-    { timeout: (SECONDS * 4 + 180) * 1000 },
+    { timeout: (SECONDS * 4 + 240) * 1000 },
     async (t) => {
       t.diagnostic(await play(seed));
     },

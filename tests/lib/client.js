@@ -54,7 +54,8 @@ export class Client {
       socket.once('unexpected-response', (_, response) => {
         const chunks = [];
         response.on('data', (chunk) => chunks.push(chunk));
-        response.on('end', () => {
+        response.on('error', () => {});
+        response.on('close', () => {
           socket.terminate();
           reject(new RefusedError(response.statusCode, Buffer.concat(chunks).toString()));
         });
