@@ -136,26 +136,26 @@ static void open_links(struct whole *whole)
   struct backend *backend = &whole->backend;
   const struct backend_options *options = &backend->options;
   backend->store = store_new(&(struct store_options){
-    .base = options->base,
-    .url = &whole->url,
-    .prefix = options->prefix,
-    .node = options->node,
-    .timeout_ms = options->limits.command_timeout_ms,
-    .up = on_store_up,
-    .down = on_store_down,
-    .arg = whole,
+      .base = options->base,
+      .url = &whole->url,
+      .prefix = options->prefix,
+      .node = options->node,
+      .timeout_ms = options->limits.command_timeout_ms,
+      .up = on_store_up,
+      .down = on_store_down,
+      .arg = whole,
   });
   backend->bus = bus_new(&(struct bus_options){
-    .base = options->base,
-    .url = &whole->url,
-    .prefix = options->prefix,
-    .node = options->node,
-    .timeout_ms = options->limits.command_timeout_ms,
-    .up = on_bus_up,
-    .down = on_bus_down,
-    .message = on_message,
-    .subscribed = on_subscribed,
-    .arg = whole,
+      .base = options->base,
+      .url = &whole->url,
+      .prefix = options->prefix,
+      .node = options->node,
+      .timeout_ms = options->limits.command_timeout_ms,
+      .up = on_bus_up,
+      .down = on_bus_down,
+      .message = on_message,
+      .subscribed = on_subscribed,
+      .arg = whole,
   });
 }
 

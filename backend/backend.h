@@ -27,22 +27,22 @@ struct probe;
 
 /* Bounds (design.md, Redis). */
 struct backend_limits {
-  unsigned inbox_messages;   /* 10,000 */
-  unsigned inbox_days;       /* 30 */
-  unsigned log_messages;     /* 1,000 */
-  unsigned log_days;         /* 7 */
-  unsigned dedupe_seconds;   /* 300 */
-  unsigned reader_days;      /* 30: so long entries wait for a protocol that acknowledges */
-  unsigned lease_ms;         /* 5,000: a node not heard of for so long is dead */
+  unsigned inbox_messages;     /* 10,000 */
+  unsigned inbox_days;         /* 30 */
+  unsigned log_messages;       /* 1,000 */
+  unsigned log_days;           /* 7 */
+  unsigned dedupe_seconds;     /* 300 */
+  unsigned reader_days;        /* 30: so long entries wait for a protocol that acknowledges */
+  unsigned lease_ms;           /* 5,000: a node not heard of for so long is dead */
   unsigned command_timeout_ms; /* 2,000 */
   unsigned directory_entries;  /* 100,000 */
 };
 
 struct backend_options {
   struct event_base *base;
-  const char *redis;   /* URL: redis://[user:password@]host[:port][/db], unix://path */
-  const char *prefix;  /* "parley:" */
-  const char *node;    /* this node's id */
+  const char *redis;  /* URL: redis://[user:password@]host[:port][/db], unix://path */
+  const char *prefix; /* "parley:" */
+  const char *node;   /* this node's id */
   struct backend_limits limits;
 };
 
@@ -64,9 +64,9 @@ struct backend {
   struct store *store;
   struct bus *bus;
   struct directory *directory;
-  struct pushes *pushes;     /* push.h */
+  struct pushes *pushes; /* push.h */
   struct presence *presence;
-  struct probe *probe;       /* probe.h: the proof of readiness */
+  struct probe *probe; /* probe.h: the proof of readiness */
 };
 
 /* Begins to connect; returns at once. SIGPIPE must be ignored: hiredis writes to

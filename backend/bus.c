@@ -147,34 +147,34 @@ static struct channel *channel_new(struct bus *bus, struct slice name)
   return channel;
 }
 
-bool bus_subscribe(struct backend *backend, struct slice name)
+bool bus_subscribe(struct backend *backend, struct slice channel)
 {
   struct bus *bus = backend->bus;
-  struct channel *channel = find(bus, name);
-  if (!channel) channel = channel_new(bus, name);
-  channel->references++;
-  if (channel->place == ABSENT) want(bus, channel);
-  if (channel->place == LEAVING && channel->queued) { /* not sent yet: it stays */
-    DL_DELETE(bus->leaving, channel);
-    channel->queued = false;
-    channel->place = PRESENT;
+  struct channel *entry = find(bus, channel);
+  if (!entry) entry = channel_new(bus, channel);
+  entry->references++;
+  if (entry->place == ABSENT) want(bus, entry);
+  if (entry->place == LEAVING && entry->queued) { /* not sent yet: it stays */
+    DL_DELETE(bus->leaving, entry);
+    entry->queued = false;
+    entry->place = PRESENT;
   }
-  return channel->place == PRESENT;
+  return entry->place == PRESENT;
 }
 
-void bus_unsubscribe(struct backend *backend, struct slice name)
+void bus_unsubscribe(struct backend *backend, struct slice channel)
 {
   struct bus *bus = backend->bus;
-  struct channel *channel = find(bus, name);
-  assert(channel && channel->references > 0);
-  if (--channel->references) return;
-  if (channel->place == PRESENT) {
-    leave(bus, channel);
-  } else if (channel->place == WANTED) {
-    DL_DELETE(bus->wanted, channel);
-    forget(bus, channel);
-  } else if (channel->place == ABSENT) {
-    forget(bus, channel);
+  struct channel *entry = find(bus, channel);
+  assert(entry && entry->references > 0);
+  if (--entry->references) return;
+  if (entry->place == PRESENT) {
+    leave(bus, entry);
+  } else if (entry->place == WANTED) {
+    DL_DELETE(bus->wanted, entry);
+    forget(bus, entry);
+  } else if (entry->place == ABSENT) {
+    forget(bus, entry);
   } /* ASKED, LEAVING: its answer is awaited */
 }
 
@@ -243,7 +243,8 @@ static void on_down(void *arg)
   bus->wanted = NULL;
   bus->leaving = NULL;
   bus->unconfirmed = 0;
-  HASH_ITER(hh, bus->table, channel, next) {
+  HASH_ITER(hh, bus->table, channel, next)
+  {
     channel->queued = false;
     if (channel->references)
       want(bus, channel);
@@ -265,14 +266,14 @@ struct bus *bus_new(const struct bus_options *options)
   text_append_format(&name, "%s%s:bus", options->prefix, options->node);
   resp_finish(&name);
   bus->link = link_new(&(struct link_options){
-    .base = options->base,
-    .url = options->url,
-    .name = name.data,
-    .timeout_ms = options->timeout_ms,
-    .up = on_up,
-    .down = on_down,
-    .message = on_message,
-    .arg = bus,
+      .base = options->base,
+      .url = options->url,
+      .name = name.data,
+      .timeout_ms = options->timeout_ms,
+      .up = on_up,
+      .down = on_down,
+      .message = on_message,
+      .arg = bus,
   });
   text_free(&name);
   return bus;

@@ -86,9 +86,13 @@ static const struct {
   const char *word;
   enum err err;
 } passage_answers[] = {
-  {"NEW", ERR_OK},         {"OLD", ERR_OK},           {"GONE", ERR_OK},
-  {"NONE", ERR_OK},        {"NOROOM", ERR_NOT_FOUND}, {"BANNED", ERR_FORBIDDEN},
-  {"CLOSED", ERR_NOT_IN_ROOM},
+    {"NEW", ERR_OK},
+    {"OLD", ERR_OK},
+    {"GONE", ERR_OK},
+    {"NONE", ERR_OK},
+    {"NOROOM", ERR_NOT_FOUND},
+    {"BANNED", ERR_FORBIDDEN},
+    {"CLOSED", ERR_NOT_IN_ROOM},
 };
 
 static enum err read_passage(const struct redisReply *reply)

@@ -38,7 +38,8 @@ void room_exit(struct backend *backend, struct slice room, struct slice user, st
 
 /* How far a member has provably been shown the room's log. cursor_get's page has
  * no messages; `seq` is the cursor, 0 where there is none. */
-void room_cursor_get(struct backend *backend, struct slice room, struct slice user, page_fn *done, void *arg);
+void room_cursor_get(struct backend *backend, struct slice room, struct slice user, page_fn *done,
+                     void *arg);
 void room_cursor_set(struct backend *backend, struct slice room, struct slice user, uint64_t seq);
 
 /* `session` of `user` begins to hear the room, or ceases to. `rest` is published on

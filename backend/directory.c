@@ -41,7 +41,7 @@ struct directory *directory_new(unsigned max_entries)
 
 static void forget(struct directory *directory, struct known *known)
 {
-  HASH_DELETE(hh, directory->table, known);
+  HASH_DELETE(hh, directory->table, known); /* NOLINT(clang-analyzer-core.NullDereference) uthash */
   DL_DELETE(directory->list, known);
   free(known);
 }
@@ -310,7 +310,7 @@ void directory_resolve(struct backend *backend, enum owner_kind kind, struct sli
   struct store *store = backend->store;
   struct resolve *resolve = memory_alloc(sizeof *resolve + id.len);
   *resolve = (struct resolve){
-    .backend = backend, .kind = kind, .create = create, .done = done, .arg = arg};
+      .backend = backend, .kind = kind, .create = create, .done = done, .arg = arg};
   char *at = resolve->bytes;
   resolve->id = keep(&at, id);
   store_begin_command(store, "HMGET", 4);

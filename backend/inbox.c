@@ -1,6 +1,9 @@
 /* Inboxes: arguments of scripts/inbox_*.lua, in their order. */
 #include "inbox.h"
 
+#include <stdlib.h>
+
+#include "base/memory.h"
 #include "clock.h"
 #include "page.h"
 #include "push.h"
@@ -9,8 +12,7 @@
 enum {
   SECONDS_PER_DAY = 86400,
   MS_PER_SECOND = 1000,
-  /* What one confirmation takes out at most: a client has no more than its outbox
-   * (1 MiB) to confirm. */
+  /* What one round of a confirmation takes out at most. */
   CONFIRM_COUNT = 1000,
   CONFIRM_BYTES = 2 << 20,
 };
@@ -52,20 +54,58 @@ void inbox_page(struct backend *backend, struct slice user, uint64_t after_seq, 
   page_send(backend, done, arg);
 }
 
-void inbox_confirm(struct backend *backend, struct slice user, uint64_t id, page_fn *done, void *arg)
+/* A confirmation that may take several rounds. */
+struct confirming {
+  struct backend *backend;
+  page_fn *done;
+  void *arg;
+  uint64_t id;
+  struct slice user; /* of `bytes` */
+  char bytes[];
+};
+
+static void send_confirm(struct confirming *confirming);
+
+static void on_confirmed(void *arg, const struct page *page)
 {
+  struct confirming *confirming = arg;
+  confirming->done(confirming->arg, page);
+  if (page->err == ERR_OK && page->more)
+    send_confirm(confirming);
+  else
+    free(confirming);
+}
+
+static void send_confirm(struct confirming *confirming)
+{
+  struct backend *backend = confirming->backend;
   struct store *store = backend->store;
-  uint64_t reader_ms = (uint64_t)backend->options.limits.reader_days * SECONDS_PER_DAY * MS_PER_SECOND;
+  struct slice user = confirming->user;
   uint64_t now_ms = clock_wall_ms();
+  uint64_t reader_ms =
+      (uint64_t)backend->options.limits.reader_days * SECONDS_PER_DAY * MS_PER_SECOND;
   store_begin(store, SCRIPT_inbox_confirm, 3, 4);
   store_key(store, OWNER_USER, user, ":unread");
   store_key(store, OWNER_USER, user, ":unread:messages");
   store_key(store, OWNER_USER, user, ":profile");
-  store_number(store, id);
+  store_number(store, confirming->id);
   store_number(store, now_ms > reader_ms ? now_ms - reader_ms : 0);
   store_number(store, CONFIRM_COUNT);
   store_number(store, CONFIRM_BYTES);
-  page_send(backend, done, arg);
+  page_send(backend, on_confirmed, confirming);
+}
+
+void inbox_confirm(struct backend *backend, struct slice user, uint64_t id, page_fn *done,
+                   void *arg)
+{
+  struct confirming *confirming = memory_alloc(sizeof *confirming + user.len);
+  *confirming = (struct confirming){.backend = backend,
+                                    .done = done,
+                                    .arg = arg,
+                                    .id = id,
+                                    .user = {confirming->bytes, user.len}};
+  if (user.len) memcpy(confirming->bytes, user.data, user.len);
+  send_confirm(confirming);
 }
 
 void inbox_read(struct backend *backend, struct slice user, const uint64_t *ids, size_t count,

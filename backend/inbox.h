@@ -7,10 +7,10 @@
 #include "stamp.h"
 
 struct inbox_push {
-  struct slice user;    /* recipient, canonical id */
-  struct slice dedupe;  /* printable hash of (sender, recipient, client id, content); empty: none */
-  struct slice rest;    /* the envelope behind its stamp (envelope_write_rest) */
-  bool stored;          /* false: stamped (seq 0) and published, kept nowhere */
+  struct slice user;   /* recipient, canonical id */
+  struct slice dedupe; /* printable hash of (sender, recipient, client id, content); empty: none */
+  struct slice rest;   /* the envelope behind its stamp (envelope_write_rest) */
+  bool stored;         /* false: stamped (seq 0) and published, kept nowhere */
 };
 
 /* One script on the recipient's tag: dedupe, stamp, push, publish on the user's
@@ -28,9 +28,10 @@ void inbox_page(struct backend *backend, struct slice user, uint64_t after_seq, 
  * `id` (a WebSocket pong). Where the user has used a protocol that acknowledges in
  * the last reader_days, nothing leaves; else these entries do, and `done`'s page
  * holds their lines (so that their senders can be told). An unknown id is a no-op.
- * At most 1,000 entries or 2 MiB at a time: `more` says that the same call is to be
- * made again. */
-void inbox_confirm(struct backend *backend, struct slice user, uint64_t id, page_fn *done, void *arg);
+ * Where that is more than 1,000 entries or 2 MiB it goes in parts, and `done` is called
+ * for each: while `more` is true another call follows. */
+void inbox_confirm(struct backend *backend, struct slice user, uint64_t id, page_fn *done,
+                   void *arg);
 
 /* Takes these entries out of the unread list: they were read. `done`'s page holds
  * the lines of those that were still there. */

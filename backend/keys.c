@@ -2,9 +2,9 @@
 #include "keys.h"
 
 static const char *const kind_names[] = {
-  [OWNER_USER] = "user",     [OWNER_ROOM] = "room", [OWNER_DIALOG] = "dialog",
-  [OWNER_NODE] = "node",     [OWNER_NUMBER] = "number", [OWNER_UUID] = "uuid",
-  [OWNER_BLOCK] = "block",
+    [OWNER_USER] = "user",   [OWNER_ROOM] = "room",     [OWNER_DIALOG] = "dialog",
+    [OWNER_NODE] = "node",   [OWNER_NUMBER] = "number", [OWNER_UUID] = "uuid",
+    [OWNER_BLOCK] = "block",
 };
 enum { KIND_COUNT = sizeof kind_names / sizeof kind_names[0] };
 

@@ -10,7 +10,15 @@
 #include "base/slice.h"
 #include "base/text.h"
 
-enum owner_kind { OWNER_USER, OWNER_ROOM, OWNER_DIALOG, OWNER_NODE, OWNER_NUMBER, OWNER_UUID, OWNER_BLOCK };
+enum owner_kind {
+  OWNER_USER,
+  OWNER_ROOM,
+  OWNER_DIALOG,
+  OWNER_NODE,
+  OWNER_NUMBER,
+  OWNER_UUID,
+  OWNER_BLOCK
+};
 
 /* Appends <prefix><kind>:{<id>}<suffix>. */
 void key_write(struct text *out, const char *prefix, enum owner_kind kind, struct slice id,
@@ -24,6 +32,7 @@ const char *owner_kind_name(enum owner_kind kind);
 
 /* What a channel name stands for: false when it is none of ours. "parley:all" is
  * not an owner's and gives false. */
-bool channel_read(struct slice channel, const char *prefix, enum owner_kind *kind, struct slice *id);
+bool channel_read(struct slice channel, const char *prefix, enum owner_kind *kind,
+                  struct slice *id);
 
 #endif

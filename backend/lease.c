@@ -54,8 +54,7 @@ static void on_held(struct presence *presence)
   bool lost = presence->lost;
   presence->lease = LEASE_HELD;
   presence->lost = false;
-  if (!was_held)
-    log_event(LOG_INFO, "lease_held", LOG_S("node", presence->backend->options.node));
+  if (!was_held) log_event(LOG_INFO, "lease_held", LOG_S("node", presence->backend->options.node));
   if (lost) presence->events.lost(presence->events.arg);
   look_for_dead(presence);
 }

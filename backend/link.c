@@ -51,14 +51,14 @@ struct pendings {
 struct link {
   struct link_options options;
   enum link_state state;
-  redisAsyncContext *context; /* NULL while waiting */
+  redisAsyncContext *context;       /* NULL while waiting */
   void (*add_write)(void *adapter); /* the adapter's own */
-  struct pendings pending; /* sent on `context`, not answered yet */
-  struct pendings refused; /* never sent; told in the next turn of the loop */
-  uint64_t since_ms;       /* when this try to connect began */
-  uint64_t watch_at_ms;    /* when `watch` rings; 0: not set */
-  unsigned tries;          /* since the link was last up */
-  unsigned unanswered;     /* commands of the greeting */
+  struct pendings pending;          /* sent on `context`, not answered yet */
+  struct pendings refused;          /* never sent; told in the next turn of the loop */
+  uint64_t since_ms;                /* when this try to connect began */
+  uint64_t watch_at_ms;             /* when `watch` rings; 0: not set */
+  unsigned tries;                   /* since the link was last up */
+  unsigned unanswered;              /* commands of the greeting */
   bool flushing;
   struct event *retry, *watch, *refuse, *flush;
   struct resolver *resolver;
@@ -214,7 +214,8 @@ void link_refuse(struct link *link, link_fn *done, void *arg)
   pendings_push(&link->refused, (struct pending){.done = done, .arg = arg});
 }
 
-static bool send_command(struct link *link, const char *command, size_t len, link_fn *done, void *arg)
+static bool send_command(struct link *link, const char *command, size_t len, link_fn *done,
+                         void *arg)
 {
   if (redisAsyncFormattedCommand(link->context, on_reply, NULL, command, len) != REDIS_OK)
     return false;
@@ -304,8 +305,8 @@ static void greet(struct link *link, const struct slice *words, size_t count)
   text_free(&command);
 }
 
-#define GREET(link, ...)                                                                       \
-  greet(link, (const struct slice[]){__VA_ARGS__},                                             \
+#define GREET(link, ...)                           \
+  greet(link, (const struct slice[]){__VA_ARGS__}, \
         sizeof((const struct slice[]){__VA_ARGS__}) / sizeof(struct slice))
 
 static void begin_greeting(struct link *link)

@@ -30,7 +30,7 @@ struct link_options {
   unsigned timeout_ms;         /* how long an answer may take */
   void (*greet)(void *arg);    /* adds to the greeting with link_greet; may be NULL */
   void (*up)(void *arg);
-  void (*down)(void *arg);     /* was up, and is no longer */
+  void (*down)(void *arg); /* was up, and is no longer */
   /* What comes on a subscribed connection: messages, and answers to SUBSCRIBE and
    * UNSUBSCRIBE. May be NULL where link_subscribe is never called. */
   void (*message)(void *arg, const struct redisReply *message);

@@ -18,7 +18,8 @@ static bool read_digits(struct slice *text, uint64_t *number)
 {
   uint64_t value = 0;
   size_t digits = 0;
-  while (digits < text->len && text->data[digits] >= '0' && text->data[digits] <= '9' && digits < 19)
+  while (digits < text->len && text->data[digits] >= '0' && text->data[digits] <= '9' &&
+         digits < 19)
     value = value * 10 + (uint64_t)(text->data[digits++] - '0');
   *text = slice_skip(*text, digits);
   *number = value;
@@ -66,7 +67,7 @@ enum err page_read(const struct redisReply *reply, size_t first, struct page *pa
     return ERR_INTERNAL;
   }
   *page = (struct page){
-    .err = ERR_OK, .messages = messages, .count = count, .more = more != 0, .seq = page->seq};
+      .err = ERR_OK, .messages = messages, .count = count, .more = more != 0, .seq = page->seq};
   return ERR_OK;
 }
 

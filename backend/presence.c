@@ -244,7 +244,7 @@ static void write_record(struct joining *joining)
 static void send_join(struct joining *joining, uint64_t num, const char *uuid)
 {
   static const char *const exclusive[] = {
-    [PRESENCE_SHARED] = "shared", [PRESENCE_REFUSE] = "refuse", [PRESENCE_REPLACE] = "replace"};
+      [PRESENCE_SHARED] = "shared", [PRESENCE_REFUSE] = "refuse", [PRESENCE_REPLACE] = "replace"};
   struct store *store = joining->backend->store;
   const struct presence_join *join = &joining->join;
   store_begin(store, SCRIPT_presence_join, 6, num ? 14 : 12);

@@ -12,19 +12,19 @@ struct presence_join {
   struct slice user, session; /* session: unique for ever, printable, no spaces */
   struct slice protocol, device;
   enum presence_exclusive exclusive; /* against live sessions of the same protocol and device */
-  bool acknowledges; /* marks the user as one whose entries wait for being read */
-  uint64_t page_after_seq;  /* the first page of the inbox comes along */
-  unsigned page_count;      /* 0: none wanted */
+  bool acknowledges;                 /* marks the user as one whose entries wait for being read */
+  uint64_t page_after_seq;           /* the first page of the inbox comes along */
+  unsigned page_count;               /* 0: none wanted */
   size_t page_bytes;
-  uint64_t now_ms;          /* wall clock, shown in the session's record */
+  uint64_t now_ms; /* wall clock, shown in the session's record */
 };
 
 struct presence_joined {
-  enum err err;        /* ERR_OK, ERR_CONFLICT (PRESENCE_REFUSE), ERR_UNAVAILABLE */
-  uint64_t num;        /* the user's number; the user is made where there was none */
+  enum err err; /* ERR_OK, ERR_CONFLICT (PRESENCE_REFUSE), ERR_UNAVAILABLE */
+  uint64_t num; /* the user's number; the user is made where there was none */
   struct slice uuid, name;
-  size_t sessions;     /* of this user, in the whole cluster, this one included */
-  struct page unread;  /* the inbox's first page, and its newest seq */
+  size_t sessions;           /* of this user, in the whole cluster, this one included */
+  struct page unread;        /* the inbox's first page, and its newest seq */
   const struct slice *rooms; /* ids of the rooms that the user is a member of */
   size_t room_count;
 };
@@ -36,7 +36,8 @@ typedef void joined_fn(void *arg, const struct presence_joined *joined);
  *   {"v":1,"id":0,"seq":0,"kind":"session.replaced","ts":…,"body":{"session":"<id>"}}
  * The session is written to the node's own hash first, so that a crash in between
  * leaves nothing that the reaper does not find. */
-void presence_join(struct backend *backend, const struct presence_join *join, joined_fn *done, void *arg);
+void presence_join(struct backend *backend, const struct presence_join *join, joined_fn *done,
+                   void *arg);
 
 /* The session is gone (idempotent): it leaves the user's hash at once, and the
  * node's hash as well where `finished`. While it stands in the node's hash the
@@ -62,8 +63,8 @@ struct presence_events {
  * over from. */
 void presence_start(struct backend *backend, const struct presence_events *events);
 
-/* What `reaped` asked for is done: the slot goes. */
-void presence_reaped_finished(struct backend *backend, void *ticket);
+/* What `reaped` asked for is done: the slot goes. `finished`: its ticket, once. */
+void presence_reaped_finished(struct backend *backend, void *finished);
 
 /* A clean end: the node's lease is given back, nobody needs to reap. */
 void presence_stop(struct backend *backend, err_fn *done, void *arg);

@@ -18,9 +18,9 @@ struct presence {
   struct backend *backend;
   struct presence_events events;
   enum lease lease;
-  bool lost;          /* it was held before: every session must join again */
-  bool beating;       /* a heartbeat is not answered yet */
-  uint64_t beat_ms;   /* Redis' time of the last one */
+  bool lost;             /* it was held before: every session must join again */
+  bool beating;          /* a heartbeat is not answered yet */
+  uint64_t beat_ms;      /* Redis' time of the last one */
   uint64_t reap_from_ms; /* Redis' time: before it nobody is declared dead */
   struct event *tick;
   struct leaving *leaving; /* sessions that are to leave when the link is back */

@@ -108,7 +108,8 @@ static bool wait_until_up(struct private_redis *redis, const char *socket, char 
       redis->pid = 0;
       bool missing = WIFEXITED(status) && WEXITSTATUS(status) == 127;
       return fail(error, error_bytes, missing ? "there is none in PATH" : "it ended",
-                  missing ? "install Redis, or name one with --redis" : "see redis.log in its folder");
+                  missing ? "install Redis, or name one with --redis"
+                          : "see redis.log in its folder");
     }
     if (clock_now_ms() < until_ms) continue;
     private_redis_stop(redis);
@@ -148,7 +149,6 @@ void private_redis_stop(struct private_redis *redis)
 {
   if (redis->pid <= 0) return;
   kill(redis->pid, SIGTERM);
-  while (waitpid(redis->pid, NULL, 0) < 0 && errno == EINTR) {
-  }
+  while (waitpid(redis->pid, NULL, 0) < 0 && errno == EINTR) {}
   redis->pid = 0;
 }

@@ -14,7 +14,8 @@ struct private_redis {
 
 /* Makes the folder where needed, starts `redis-server` from PATH, and waits (up to
  * 10 s) until it accepts connections. False: `error` holds one sentence. */
-bool private_redis_start(struct private_redis *redis, const char *folder, char *error, size_t error_bytes);
+bool private_redis_start(struct private_redis *redis, const char *folder, char *error,
+                         size_t error_bytes);
 
 /* SIGTERM, and waits until it has written everything and ended. */
 void private_redis_stop(struct private_redis *redis);

@@ -91,7 +91,8 @@ struct probe *probe_new(struct backend *backend)
   struct probe *probe = memory_zalloc(sizeof *probe);
   struct timeval interval = clock_timeval(INTERVAL_MS);
   probe->backend = backend;
-  key_write(&probe->channel, backend->options.prefix, OWNER_NODE, slice_of(backend->options.node), "");
+  key_write(&probe->channel, backend->options.prefix, OWNER_NODE, slice_of(backend->options.node),
+            "");
   probe->tick = event_new(backend->options.base, -1, EV_PERSIST, on_tick, probe);
   assert(probe->tick);
   event_add(probe->tick, &interval);

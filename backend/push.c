@@ -70,10 +70,10 @@ static const struct {
   const char *word;
   enum err err;
 } refusals[] = {
-  {"FULL", ERR_INBOX_FULL},
-  {"NOROOM", ERR_NOT_FOUND},
-  {"BANNED", ERR_FORBIDDEN},
-  {"NOTMEMBER", ERR_NOT_IN_ROOM},
+    {"FULL", ERR_INBOX_FULL},
+    {"NOROOM", ERR_NOT_FOUND},
+    {"BANNED", ERR_FORBIDDEN},
+    {"NOTMEMBER", ERR_NOT_IN_ROOM},
 };
 
 /* "id seq", with '=' in front where it is that of an earlier push. */

@@ -83,9 +83,9 @@ static void on_slot_gone(void *arg, enum err err, const struct redisReply *reply
   if (!reaper->tickets) take(reaper);
 }
 
-void presence_reaped_finished(struct backend *backend, void *arg)
+void presence_reaped_finished(struct backend *backend, void *finished)
 {
-  struct ticket *ticket = arg;
+  struct ticket *ticket = finished;
   store_begin_command(backend->store, "HDEL", 2);
   store_key(backend->store, OWNER_NODE, node_of(ticket->reaper->corpses), ":lost");
   store_arg(backend->store, ticket->session);

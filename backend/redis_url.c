@@ -52,7 +52,8 @@ static bool read_number(struct slice digits, unsigned max, unsigned *number)
 static char *decode(struct slice encoded)
 {
   struct text out = {0};
-  for (size_t plus; (plus = find(encoded, '+')) != SIZE_MAX; encoded = slice_skip(encoded, plus + 1)) {
+  for (size_t plus; (plus = find(encoded, '+')) != SIZE_MAX;
+       encoded = slice_skip(encoded, plus + 1)) {
     if (!text_append_url_decoded(&out, first(encoded, plus))) goto bad;
     text_append_char(&out, '+');
   }
@@ -122,7 +123,8 @@ static const char *read_unix(struct redis_url *url, struct slice rest)
   size_t question = find(rest, '?');
   if (question != SIZE_MAX) {
     struct slice query = slice_skip(rest, question + 1);
-    if (!slice_starts_with(query, SLICE("db=")) || !read_number(slice_skip(query, 3), DB_MAX, &url->db))
+    if (!slice_starts_with(query, SLICE("db=")) ||
+        !read_number(slice_skip(query, 3), DB_MAX, &url->db))
       return "after a socket's path only ?db=<number> can stand";
     rest = first(rest, question);
   }

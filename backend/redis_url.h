@@ -7,11 +7,11 @@
 #include <stddef.h>
 
 struct redis_url {
-  char *path;  /* of a Unix socket; NULL: host and port */
-  char *host;  /* name or address, without the brackets of an IPv6 one */
-  int port;    /* 6379 where the URL names none */
+  char *path;            /* of a Unix socket; NULL: host and port */
+  char *host;            /* name or address, without the brackets of an IPv6 one */
+  int port;              /* 6379 where the URL names none */
   char *user, *password; /* NULL: none */
-  unsigned db; /* 0 needs no SELECT */
+  unsigned db;           /* 0 needs no SELECT */
 };
 
 /* False: `error` holds one sentence (without the password) and `url` nothing. */

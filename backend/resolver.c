@@ -46,6 +46,7 @@ struct resolver {
 static void write_address(struct answer *answer, const struct addrinfo *all, unsigned turn)
 {
   unsigned count = 0;
+  assert(all); /* without an error there is at least one */
   for (const struct addrinfo *each = all; each; each = each->ai_next) count++;
   for (turn %= count; turn; turn--) all = all->ai_next;
   int error = getnameinfo(all->ai_addr, all->ai_addrlen, answer->address, sizeof answer->address,
@@ -58,7 +59,7 @@ static void *run(void *arg)
   struct question *question = arg;
   struct answer answer = {0};
   struct addrinfo hints = {
-    .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+      .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
   struct addrinfo *all = NULL;
   int error = getaddrinfo(question->host, NULL, &hints, &all);
   if (error)

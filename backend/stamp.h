@@ -9,9 +9,9 @@
 #include "base/slice.h"
 
 struct stamp {
-  enum err err;       /* ERR_OK, or why there is no stamp */
-  uint64_t id, seq;   /* seq 0: not counted, nothing was stored */
-  bool repeated;      /* the same send again: this is the stamp of the first one */
+  enum err err;     /* ERR_OK, or why there is no stamp */
+  uint64_t id, seq; /* seq 0: not counted, nothing was stored */
+  bool repeated;    /* the same send again: this is the stamp of the first one */
 };
 
 typedef void stamp_fn(void *arg, const struct stamp *stamp);
@@ -27,8 +27,8 @@ struct page {
   enum err err;
   const struct stored *messages;
   size_t count;
-  bool more;          /* there are further ones behind the last */
-  uint64_t seq;       /* the newest seq given out, stored or not */
+  bool more;    /* there are further ones behind the last */
+  uint64_t seq; /* the newest seq given out, stored or not */
 };
 
 typedef void page_fn(void *arg, const struct page *page);

@@ -50,7 +50,7 @@ struct store {
    * the script of, and those that were made since; the former are the older ones. */
   bool reloading;
   struct queue unknown, waiting;
-  unsigned errors;    /* not logged yet */
+  unsigned errors; /* not logged yet */
   uint64_t logged_ms;
   char hashes[SCRIPT_COUNT][SHA1_HEX_BYTES + 1];
 };
@@ -78,8 +78,8 @@ static bool begins(const redisReply *reply, const char *word)
 static bool passes(const redisReply *reply)
 {
   static const char *const words[] = {
-    "LOADING", "OOM", "BUSY", "MISCONF", "READONLY", "MASTERDOWN", "NOREPLICAS",
-    "CLUSTERDOWN", "TRYAGAIN", "NOSCRIPT", "UNKILLABLE",
+      "LOADING",    "OOM",         "BUSY",     "MISCONF",  "READONLY",   "MASTERDOWN",
+      "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "NOSCRIPT", "UNKILLABLE",
   };
   for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
     if (begins(reply, words[i])) return true;
@@ -380,14 +380,14 @@ struct store *store_new(const struct store_options *options)
   text_append_format(&name, "%s%s:commands", options->prefix, options->node);
   resp_finish(&name);
   store->link = link_new(&(struct link_options){
-    .base = options->base,
-    .url = options->url,
-    .name = name.data,
-    .timeout_ms = options->timeout_ms,
-    .greet = on_greet,
-    .up = on_up,
-    .down = on_down,
-    .arg = store,
+      .base = options->base,
+      .url = options->url,
+      .name = name.data,
+      .timeout_ms = options->timeout_ms,
+      .greet = on_greet,
+      .up = on_up,
+      .down = on_down,
+      .arg = store,
   });
   text_free(&name);
   return store;

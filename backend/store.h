@@ -20,30 +20,30 @@
 struct redisReply;
 
 /* One row for each scripts/<name>.lua. */
-#define STORE_SCRIPTS(X)                                                                         \
-  X(attendance_begin)                                                                            \
-  X(attendance_end)                                                                              \
-  X(cursor_set)                                                                                  \
-  X(inbox_confirm)                                                                               \
-  X(inbox_push)                                                                                  \
-  X(inbox_read)                                                                                  \
-  X(list_page)                                                                                   \
-  X(node_beat)                                                                                   \
-  X(node_dead)                                                                                   \
-  X(node_end)                                                                                    \
-  X(node_take)                                                                                   \
-  X(presence_join)                                                                               \
-  X(record_make)                                                                                 \
-  X(room_enter)                                                                                  \
-  X(room_exit)                                                                                   \
-  X(room_send)                                                                                   \
+#define STORE_SCRIPTS(X) \
+  X(attendance_begin)    \
+  X(attendance_end)      \
+  X(cursor_set)          \
+  X(inbox_confirm)       \
+  X(inbox_push)          \
+  X(inbox_read)          \
+  X(list_page)           \
+  X(node_beat)           \
+  X(node_dead)           \
+  X(node_end)            \
+  X(node_take)           \
+  X(presence_join)       \
+  X(record_make)         \
+  X(room_enter)          \
+  X(room_exit)           \
+  X(room_send)           \
   X(user_rooms)
 
 enum script {
 #define X(name) SCRIPT_##name,
   STORE_SCRIPTS(X)
 #undef X
-  SCRIPT_COUNT
+      SCRIPT_COUNT
 };
 
 struct store_options {
@@ -70,7 +70,7 @@ void store_begin(struct store *store, enum script script, unsigned keys, unsigne
 void store_begin_command(struct store *store, const char *name, unsigned arguments);
 void store_key(struct store *store, enum owner_kind kind, struct slice id, const char *suffix);
 void store_key_with(struct store *store, enum owner_kind kind, struct slice id, const char *suffix,
-                    struct slice end); /* `end` behind the suffix */
+                    struct slice end);                    /* `end` behind the suffix */
 void store_name(struct store *store, const char *suffix); /* <prefix><suffix>, without a tag */
 void store_arg(struct store *store, struct slice argument);
 void store_number(struct store *store, uint64_t number);
@@ -84,9 +84,9 @@ void store_refuse(struct store *store, store_fn *done, void *arg);
 /* A call that is kept, to be sent again with another last argument. */
 struct call;
 
-struct call *store_take(struct store *store); /* what was written, not sent yet */
-void call_send(struct call *call, store_fn *done, void *arg); /* not before it was answered */
-struct slice call_key(const struct call *call); /* its first key */
+struct call *store_take(struct store *store);                  /* what was written, not sent yet */
+void call_send(struct call *call, store_fn *done, void *arg);  /* not before it was answered */
+struct slice call_key(const struct call *call);                /* its first key */
 struct call *call_with_last(struct call *call, uint64_t last); /* `call` is gone */
 void call_free(struct call *call);
 

@@ -32,8 +32,21 @@ static const char *const *extra_arguments;
 static void run_redis(const struct redis *redis, pid_t parent)
 {
   const char *arguments[ARGS_MAX] = {
-    "redis-server", "--port", "0", "--unixsocket", redis->socket, "--dir", redis->folder,
-    "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--logfile", "redis.log",
+      "redis-server",
+      "--port",
+      "0",
+      "--unixsocket",
+      redis->socket,
+      "--dir",
+      redis->folder,
+      "--appendonly",
+      "yes",
+      "--appendfsync",
+      "always",
+      "--save",
+      "",
+      "--logfile",
+      "redis.log",
   };
   size_t count = 15;
   for (size_t i = 0; extra_arguments && extra_arguments[i]; i++) {
@@ -268,15 +281,15 @@ static void on_reaped(void *arg, struct slice user, struct slice session, struct
 struct backend_limits node_limits(void)
 {
   return (struct backend_limits){
-    .inbox_messages = 10000,
-    .inbox_days = 30,
-    .log_messages = 1000,
-    .log_days = 7,
-    .dedupe_seconds = 300,
-    .reader_days = 30,
-    .lease_ms = 5000,
-    .command_timeout_ms = 2000,
-    .directory_entries = 100000,
+      .inbox_messages = 10000,
+      .inbox_days = 30,
+      .log_messages = 1000,
+      .log_days = 7,
+      .dedupe_seconds = 300,
+      .reader_days = 30,
+      .lease_ms = 5000,
+      .command_timeout_ms = 2000,
+      .directory_entries = 100000,
   };
 }
 
@@ -285,7 +298,7 @@ void node_start_with(struct node *node, struct event_base *base, const char *url
 {
   *node = (struct node){.base = base};
   struct backend_options options = {
-    .base = base, .redis = url, .prefix = "parley:", .node = name, .limits = limits};
+      .base = base, .redis = url, .prefix = "parley:", .node = name, .limits = limits};
   struct backend_events events = {on_message, on_subscribed, on_bus_lost, node};
   node->backend = backend_new(&options, &events);
   assert_non_null(node->backend);
@@ -347,7 +360,8 @@ static void note_page(struct outcome *outcome, const struct page *page)
   for (size_t i = 0; i < page->count; i++) {
     struct slice line = page->messages[i].line;
     if (at + line.len + 2 > sizeof outcome->lines) break;
-    at += (size_t)snprintf(outcome->lines + at, sizeof outcome->lines - at, "%.*s\n", SLICE_ARG(line));
+    at += (size_t)snprintf(outcome->lines + at, sizeof outcome->lines - at, "%.*s\n",
+                           SLICE_ARG(line));
   }
 }
 
@@ -384,11 +398,11 @@ void on_entry(void *arg, enum err err, const struct entry *entry)
   snprintf(outcome->name, sizeof outcome->name, "%.*s", SLICE_ARG(entry->name));
 }
 
-#define OUTCOME(node, call)                                                                     \
-  struct outcome outcome = {0};                                                                 \
-  call;                                                                                         \
-  assert_false(outcome.done); /* never from inside the call */                                  \
-  WAIT((node)->base, outcome.done);                                                             \
+#define OUTCOME(node, call)                                    \
+  struct outcome outcome = {0};                                \
+  call;                                                        \
+  assert_false(outcome.done); /* never from inside the call */ \
+  WAIT((node)->base, outcome.done);                            \
   return outcome
 
 struct outcome push(struct node *node, const char *user, const char *dedupe, const char *rest)
@@ -424,20 +438,20 @@ struct outcome say(struct node *node, const char *room, const char *user, const 
 struct outcome log_page(struct node *node, const char *room, uint64_t after, unsigned max_count,
                         size_t max_bytes)
 {
-  OUTCOME(node, room_page(node->backend, slice_of(room), after, max_count, max_bytes, on_page,
-                          &outcome));
+  OUTCOME(node,
+          room_page(node->backend, slice_of(room), after, max_count, max_bytes, on_page, &outcome));
 }
 
 struct outcome enter(struct node *node, const char *room, const char *user, const char *rest)
 {
-  OUTCOME(node, room_enter(node->backend, slice_of(room), slice_of(user), slice_of(rest), true, on_err,
-                           &outcome));
+  OUTCOME(node, room_enter(node->backend, slice_of(room), slice_of(user), slice_of(rest), true,
+                           on_err, &outcome));
 }
 
 struct outcome leave_room(struct node *node, const char *room, const char *user, const char *rest)
 {
-  OUTCOME(node, room_exit(node->backend, slice_of(room), slice_of(user), slice_of(rest), true, on_err,
-                          &outcome));
+  OUTCOME(node, room_exit(node->backend, slice_of(room), slice_of(user), slice_of(rest), true,
+                          on_err, &outcome));
 }
 
 struct outcome attend(struct node *node, const char *user, const char *session)
@@ -456,15 +470,15 @@ struct outcome join(struct node *node, const char *user, const char *session, co
                     const char *device, enum presence_exclusive exclusive)
 {
   struct presence_join join = {
-    .user = slice_of(user),
-    .session = slice_of(session),
-    .protocol = slice_of(protocol),
-    .device = slice_of(device),
-    .exclusive = exclusive,
-    .acknowledges = strcmp(protocol, "messaging") == 0,
-    .page_count = 100,
-    .page_bytes = 65536,
-    .now_ms = (uint64_t)time(NULL) * 1000,
+      .user = slice_of(user),
+      .session = slice_of(session),
+      .protocol = slice_of(protocol),
+      .device = slice_of(device),
+      .exclusive = exclusive,
+      .acknowledges = strcmp(protocol, "messaging") == 0,
+      .page_count = 100,
+      .page_bytes = 65536,
+      .now_ms = (uint64_t)time(NULL) * 1000,
   };
   OUTCOME(node, presence_join(node->backend, &join, on_joined, &outcome));
 }

@@ -36,7 +36,7 @@ void redis_kill(struct redis *redis);    /* kill -9; its data stays */
 void redis_restart(struct redis *redis); /* after redis_kill */
 void redis_pause(struct redis *redis);   /* SIGSTOP */
 void redis_resume(struct redis *redis);
-void redis_end(struct redis *redis);     /* and its folder is gone */
+void redis_end(struct redis *redis); /* and its folder is gone */
 
 /* A command's answer as text: numbers in digits, nil as "(nil)", errors as they are,
  * arrays with a blank between their elements. Valid until the next eight. */
@@ -87,31 +87,28 @@ uint64_t loop_now_ms(void);
 
 #define WAIT_MS 20000
 
-#define WAIT(base, condition)                                                                   \
-  do {                                                                                          \
-    for (uint64_t until_ms_ = loop_now_ms() + WAIT_MS; !(condition); loop_turn(base))           \
-      if (loop_now_ms() > until_ms_) fail_msg("never came true: %s", #condition);               \
+#define WAIT(base, condition)                                                         \
+  do {                                                                                \
+    for (uint64_t until_ms_ = loop_now_ms() + WAIT_MS; !(condition); loop_turn(base)) \
+      if (loop_now_ms() > until_ms_) fail_msg("never came true: %s", #condition);     \
   } while (0)
 
 /* Calls with their outcomes kept, so that a test reads like a list of facts. */
 struct outcome {
-  bool done;
-  unsigned times; /* how often it was called: once */
+  uint64_t id, seq, num;
+  size_t count, sessions;
   enum err err;
-  uint64_t id, seq;
-  bool repeated, more;
-  size_t count;
+  unsigned times; /* how often it was called: once */
+  bool done, repeated, more;
   char lines[8192]; /* of a page: a newline behind each */
-  uint64_t num;
   char uuid[40], name[140], rooms[256];
-  size_t sessions;
 };
 
-void on_stamp(void *outcome, const struct stamp *stamp);
-void on_page(void *outcome, const struct page *page);
-void on_err(void *outcome, enum err err);
-void on_joined(void *outcome, const struct presence_joined *joined);
-void on_entry(void *outcome, enum err err, const struct entry *entry);
+void on_stamp(void *arg, const struct stamp *stamp);
+void on_page(void *arg, const struct page *page);
+void on_err(void *arg, enum err err);
+void on_joined(void *arg, const struct presence_joined *joined);
+void on_entry(void *arg, enum err err, const struct entry *entry);
 
 /* The same, waited for. */
 struct outcome push(struct node *node, const char *user, const char *dedupe, const char *rest);

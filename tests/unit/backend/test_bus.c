@@ -61,7 +61,8 @@ static void test_wanting_and_leaving_in_quick_succession(void **state)
     bus_unsubscribe(node.backend, channel);
   }
   bus_subscribe(node.backend, channel);
-  WAIT(base, bus_subscribe(node.backend, channel) || (bus_unsubscribe(node.backend, channel), false));
+  WAIT(base,
+       bus_subscribe(node.backend, channel) || (bus_unsubscribe(node.backend, channel), false));
   assert_int_equal(subscribers("parley:user:{31}"), 1);
   bus_unsubscribe(node.backend, channel);
   bus_unsubscribe(node.backend, channel);
@@ -129,7 +130,8 @@ static void test_a_second_fault_during_resubscription(void **state)
   redis_ask(&redis, "CLIENT KILL TYPE pubsub");
   WAIT(base, node.bus_lost == 2);
   for (int i = 0; i < MANY / 2; i++) bus_unsubscribe(node.backend, many(i));
-  WAIT(base, subscribers("parley:user:{many-2999}") == 1 && subscribers("parley:user:{many-1500}") == 1);
+  WAIT(base,
+       subscribers("parley:user:{many-2999}") == 1 && subscribers("parley:user:{many-1500}") == 1);
   assert_int_equal(bus_channel_count(node.backend), MANY / 2 + 1);
   assert_int_equal(subscribers("parley:user:{many-1499}"), 0);
 }
@@ -184,14 +186,14 @@ static void test_the_probe_is_nobody_elses_business(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    TEST(test_references_are_counted),
-    TEST(test_wanting_and_leaving_in_quick_succession),
-    TEST(test_channels_are_any_bytes),
-    TEST(test_many_channels_go_in_batches_and_come_back),
-    TEST(test_a_second_fault_during_resubscription),
-    TEST(test_channels_wanted_while_redis_is_away),
-    TEST(test_a_deaf_bus_is_restarted),
-    TEST(test_the_probe_is_nobody_elses_business),
+      TEST(test_references_are_counted),
+      TEST(test_wanting_and_leaving_in_quick_succession),
+      TEST(test_channels_are_any_bytes),
+      TEST(test_many_channels_go_in_batches_and_come_back),
+      TEST(test_a_second_fault_during_resubscription),
+      TEST(test_channels_wanted_while_redis_is_away),
+      TEST(test_a_deaf_bus_is_restarted),
+      TEST(test_the_probe_is_nobody_elses_business),
   };
   redis_start(&redis, NULL);
   base = loop_new();

@@ -36,7 +36,8 @@ static void test_a_user_is_made_once(void **state)
   assert_string_equal(made.name, "alice");
   assert_string_equal(redis_ask(&redis, "GET parley:number:{u1}"), "user:alice");
   assert_string_equal(redis_ask(&redis, "GET parley:uuid:{" ALICE_UUID "}"), "user:alice");
-  assert_string_equal(redis_ask(&redis, "HMGET parley:user:{alice}:profile num uuid"), "1 " ALICE_UUID);
+  assert_string_equal(redis_ask(&redis, "HMGET parley:user:{alice}:profile num uuid"),
+                      "1 " ALICE_UUID);
   const struct entry *entry = directory_find(node.backend, OWNER_USER, SLICE("alice"));
   assert_non_null(entry);
   assert_int_equal(entry->num, 1);
@@ -129,12 +130,12 @@ static void test_dialog_ids_have_the_smaller_first(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    TEST(test_a_user_is_made_once),
-    TEST(test_users_and_conversations_are_counted_apart),
-    TEST(test_a_uuid_belongs_to_one),
-    TEST(test_two_who_make_the_same_user_agree),
-    TEST(test_the_lru_forgets_the_least_recently_used),
-    TEST(test_dialog_ids_have_the_smaller_first),
+      TEST(test_a_user_is_made_once),
+      TEST(test_users_and_conversations_are_counted_apart),
+      TEST(test_a_uuid_belongs_to_one),
+      TEST(test_two_who_make_the_same_user_agree),
+      TEST(test_the_lru_forgets_the_least_recently_used),
+      TEST(test_dialog_ids_have_the_smaller_first),
   };
   redis_start(&redis, NULL);
   base = loop_new();

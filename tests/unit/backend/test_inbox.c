@@ -8,7 +8,7 @@ static struct redis redis;
 static struct event_base *base;
 static struct node node;
 
-#define REST(text) "\"kind\":\"message.sent\",\"body\":{\"text\":\"" text "\"}}"
+#define REST(text)          "\"kind\":\"message.sent\",\"body\":{\"text\":\"" text "\"}}"
 #define LINE(id, seq, text) "{\"v\":1,\"id\":" id ",\"seq\":" seq "," REST(text)
 
 static int before(void **state)
@@ -288,14 +288,17 @@ static void test_confirm_takes_out_what_was_received(void **state)
 static void test_confirm_goes_in_bounded_rounds(void **state)
 {
   (void)state;
-  static struct outcome outcomes[1200];
-  push_many(outcomes, 1200, "31");
-  struct outcome first = confirm(&node, "31", 65536 + 1200);
-  assert_int_equal(first.count, 1000);
-  assert_true(first.more);
-  struct outcome second = confirm(&node, "31", 65536 + 1200);
-  assert_int_equal(second.count, 200);
-  assert_false(second.more);
+  static struct outcome outcomes[2100];
+  struct outcome taken = {0};
+  push_many(outcomes, 2100, "31");
+  inbox_confirm(node.backend, SLICE("31"), 65536 + 2099, on_page, &taken);
+  WAIT(base, taken.times == 1);
+  assert_int_equal(taken.count, 1000);
+  assert_true(taken.more);
+  WAIT(base, taken.times == 3);
+  assert_int_equal(taken.count, 99);
+  assert_false(taken.more);
+  assert_string_equal(redis_ask(&redis, "LRANGE parley:user:{31}:unread 0 -1"), "67636");
 }
 
 static void test_confirm_leaves_a_readers_entries(void **state)
@@ -373,8 +376,8 @@ static void make_old(int days, int old)
 {
   long today = (long)(time(NULL) / 86400);
   redis_ask(&redis, "HDEL parley:user:{31}:inbox d%ld d%ld", today, today - days + 1);
-  redis_ask(&redis, "HSET parley:user:{31}:inbox old %ld d%ld 1 d%ld %d", today - days, today - days,
-            today, old + 1);
+  redis_ask(&redis, "HSET parley:user:{31}:inbox old %ld d%ld 1 d%ld %d", today - days,
+            today - days, today, old + 1);
 }
 
 static void test_entries_past_their_age_are_dropped_when_paging(void **state)
@@ -433,28 +436,28 @@ static void test_old_entries_make_room_in_a_full_inbox(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    TEST(test_push_stamps_stores_and_publishes),
-    TEST(test_repeated_push_is_the_same_message),
-    TEST(test_same_send_to_another_user_is_another_message),
-    TEST(test_full_inbox_refuses_and_leaves_no_trace),
-    TEST(test_first_pushes_keep_their_order),
-    TEST(test_block_rolls_over_in_order),
-    TEST(test_wait_field_keeps_this_nodes_order),
-    TEST(test_ids_are_whole_up_to_2_to_the_53),
-    TEST(test_what_is_not_stored_is_published_only),
-    TEST(test_ids_of_users_are_any_bytes),
-    TEST(test_page_goes_by_seq_across_holes),
-    TEST(test_page_is_bounded_in_bytes_but_for_the_first),
-    TEST(test_an_id_without_a_line_is_passed_over),
-    TEST(test_confirm_takes_out_what_was_received),
-    TEST(test_confirm_goes_in_bounded_rounds),
-    TEST(test_confirm_leaves_a_readers_entries),
-    TEST(test_read_takes_out_these),
-    TEST(test_many_are_read_at_once),
-    TEST(test_an_inbox_that_nobody_touches_expires),
-    TEST(test_entries_past_their_age_are_dropped_when_paging),
-    TEST(test_everything_can_be_past_its_age),
-    TEST(test_old_entries_make_room_in_a_full_inbox),
+      TEST(test_push_stamps_stores_and_publishes),
+      TEST(test_repeated_push_is_the_same_message),
+      TEST(test_same_send_to_another_user_is_another_message),
+      TEST(test_full_inbox_refuses_and_leaves_no_trace),
+      TEST(test_first_pushes_keep_their_order),
+      TEST(test_block_rolls_over_in_order),
+      TEST(test_wait_field_keeps_this_nodes_order),
+      TEST(test_ids_are_whole_up_to_2_to_the_53),
+      TEST(test_what_is_not_stored_is_published_only),
+      TEST(test_ids_of_users_are_any_bytes),
+      TEST(test_page_goes_by_seq_across_holes),
+      TEST(test_page_is_bounded_in_bytes_but_for_the_first),
+      TEST(test_an_id_without_a_line_is_passed_over),
+      TEST(test_confirm_takes_out_what_was_received),
+      TEST(test_confirm_goes_in_bounded_rounds),
+      TEST(test_confirm_leaves_a_readers_entries),
+      TEST(test_read_takes_out_these),
+      TEST(test_many_are_read_at_once),
+      TEST(test_an_inbox_that_nobody_touches_expires),
+      TEST(test_entries_past_their_age_are_dropped_when_paging),
+      TEST(test_everything_can_be_past_its_age),
+      TEST(test_old_entries_make_room_in_a_full_inbox),
   };
   redis_start(&redis, NULL);
   base = loop_new();

@@ -38,7 +38,8 @@ static int before(void **state)
 static void leave_remains(const char *name, int sessions)
 {
   for (int i = 0; i < sessions; i++) {
-    redis_ask(&redis, "HSET parley:node:{%s}:sessions %s-%d %s", name, name, i, "simple ghost rider");
+    redis_ask(&redis, "HSET parley:node:{%s}:sessions %s-%d %s", name, name, i,
+              "simple ghost rider");
     redis_ask(&redis, "HSET parley:user:{ghost rider}:sessions %s-%d %s", name, i, "x");
   }
   redis_ask(&redis, "ZADD parley:nodes 1700000000000 %s", name);
@@ -70,7 +71,8 @@ static void test_a_dead_nodes_sessions_are_reaped(void **state)
   assert_int_equal(node.reaped.count, 600);
   assert_true(told_has(&node.reaped, "simple ghost rider gw-dead-599"));
   assert_string_equal(redis_ask(&redis, "EXISTS parley:user:{ghost rider}:sessions"), "0");
-  assert_string_equal(redis_ask(&redis, "EXISTS parley:node:{gw-dead}:sessions parley:node:{gw-dead}:lost"), "0");
+  assert_string_equal(
+      redis_ask(&redis, "EXISTS parley:node:{gw-dead}:sessions parley:node:{gw-dead}:lost"), "0");
   WAIT(base, strcmp(redis_ask(&redis, "EXISTS parley:node:{gw-dead}:reaper"), "0") == 0);
   node_end(&node);
 }
@@ -107,7 +109,7 @@ static void test_a_dead_reaper_is_taken_over_from(void **state)
   assert_string_equal(redis_ask(&redis, "GET parley:node:{gw-dead}:reaper"), "gw-1");
   start(&second, "gw-2");
   WAIT(base, second.reaped.count == 0 &&
-               strcmp(redis_ask(&redis, "ZSCORE parley:nodes gw-1"), "(nil)") == 0);
+                 strcmp(redis_ask(&redis, "ZSCORE parley:nodes gw-1"), "(nil)") == 0);
   assert_int_equal(second.reaped.count, 0); /* the lock is the dead one's still */
   assert_in_range(atoi(redis_ask(&redis, "PTTL parley:node:{gw-dead}:reaper")), 1, 10000);
   redis_ask(&redis, "PEXPIRE parley:node:{gw-dead}:reaper 1");
@@ -292,19 +294,19 @@ static void test_a_paused_node_is_reaped_and_comes_back(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    TEST(test_a_node_holds_a_lease),
-    TEST(test_a_dead_nodes_sessions_are_reaped),
-    TEST(test_two_reapers_share_no_corpse),
-    TEST(test_a_dead_reaper_is_taken_over_from),
-    TEST(test_a_slot_waits_until_its_session_is_finished),
-    TEST(test_a_node_that_was_reaped_is_told_and_registers_again),
-    TEST(test_a_node_alone_clears_away_after_itself),
-    TEST(test_a_late_heartbeat_is_no_death),
-    TEST(test_a_restarted_process_clears_away_what_its_name_left),
-    TEST(test_redis_lost_its_data),
-    TEST(test_nobody_is_declared_dead_right_after_an_outage),
-    TEST(test_stopping_with_sessions_left_leaves_them_to_the_reaper),
-    TEST(test_a_paused_node_is_reaped_and_comes_back),
+      TEST(test_a_node_holds_a_lease),
+      TEST(test_a_dead_nodes_sessions_are_reaped),
+      TEST(test_two_reapers_share_no_corpse),
+      TEST(test_a_dead_reaper_is_taken_over_from),
+      TEST(test_a_slot_waits_until_its_session_is_finished),
+      TEST(test_a_node_that_was_reaped_is_told_and_registers_again),
+      TEST(test_a_node_alone_clears_away_after_itself),
+      TEST(test_a_late_heartbeat_is_no_death),
+      TEST(test_a_restarted_process_clears_away_what_its_name_left),
+      TEST(test_redis_lost_its_data),
+      TEST(test_nobody_is_declared_dead_right_after_an_outage),
+      TEST(test_stopping_with_sessions_left_leaves_them_to_the_reaper),
+      TEST(test_a_paused_node_is_reaped_and_comes_back),
   };
   redis_start(&redis, NULL);
   base = loop_new();

@@ -78,7 +78,8 @@ static void test_both_links_come_back_after_client_kill(void **state)
     unsigned lost = node.bus_lost;
     size_t subscribed = node.subscribed.count;
     assert_string_equal(redis_ask(&redis, "CLIENT KILL ID %s", client_id("parley:gw-1:bus")), "1");
-    assert_string_equal(redis_ask(&redis, "CLIENT KILL ID %s", client_id("parley:gw-1:commands")), "1");
+    assert_string_equal(redis_ask(&redis, "CLIENT KILL ID %s", client_id("parley:gw-1:commands")),
+                        "1");
     WAIT(base, node.bus_lost == lost + 1);
     WAIT(base, node.subscribed.count == subscribed + 2); /* the node's own, and the user's */
     WAIT(base, store_is_up(node.backend->store));
@@ -356,20 +357,20 @@ static void test_tcp_comes_up_too(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    TEST(test_connections_have_names),
-    TEST(test_both_links_come_back_after_client_kill),
-    TEST(test_pending_calls_are_told_once_when_the_connection_breaks),
-    TEST(test_commands_are_refused_at_once_while_redis_is_down),
-    TEST(test_what_was_acknowledged_survives_kill_9),
-    TEST(test_a_hanging_redis_is_given_up_after_the_timeout),
-    TEST(test_a_pause_below_the_timeout_is_waited_for),
-    TEST(test_script_flush_keeps_the_order_of_calls),
-    TEST(test_redis_refuses_writes),
-    TEST(test_a_key_of_the_wrong_type_is_our_fault),
-    TEST(test_freeing_answers_what_is_pending),
-    TEST(test_password_and_database),
-    TEST(test_a_greeting_without_an_answer_is_given_up),
-    TEST(test_tcp_comes_up_too),
+      TEST(test_connections_have_names),
+      TEST(test_both_links_come_back_after_client_kill),
+      TEST(test_pending_calls_are_told_once_when_the_connection_breaks),
+      TEST(test_commands_are_refused_at_once_while_redis_is_down),
+      TEST(test_what_was_acknowledged_survives_kill_9),
+      TEST(test_a_hanging_redis_is_given_up_after_the_timeout),
+      TEST(test_a_pause_below_the_timeout_is_waited_for),
+      TEST(test_script_flush_keeps_the_order_of_calls),
+      TEST(test_redis_refuses_writes),
+      TEST(test_a_key_of_the_wrong_type_is_our_fault),
+      TEST(test_freeing_answers_what_is_pending),
+      TEST(test_password_and_database),
+      TEST(test_a_greeting_without_an_answer_is_given_up),
+      TEST(test_tcp_comes_up_too),
   };
   redis_start(&redis, NULL);
   base = loop_new();

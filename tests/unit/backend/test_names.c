@@ -10,7 +10,8 @@
 #include "redis_url.h"
 #include "uuid.h"
 
-static void assert_key(enum owner_kind kind, const char *id, const char *suffix, const char *expected)
+static void assert_key(enum owner_kind kind, const char *id, const char *suffix,
+                       const char *expected)
 {
   struct text out = {0};
   key_write(&out, "parley:", kind, slice_of(id), suffix);
@@ -44,8 +45,11 @@ static void test_channels_are_read_back(void **state)
   assert_int_equal(kind, OWNER_ROOM);
   assert_true(slice_is(id, "#a b"));
   static const char *const others[] = {
-    "parley:all", "parley:user:31", "parley:user:{31", "other:user:{31}", "parley:use:{31}",
-    "parley:user:{31}:unread", "parley:", "parley:user", "parley:user:", "",
+      "parley:all",      "parley:user:31",
+      "parley:user:{31", "other:user:{31}",
+      "parley:use:{31}", "parley:user:{31}:unread",
+      "parley:",         "parley:user",
+      "parley:user:",    "",
   };
   for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
     assert_false(channel_read(slice_of(others[i]), "parley:", &kind, &id));
@@ -66,7 +70,8 @@ static void test_uuids(void **state)
   assert_uuid("user", "J\xc3\xbcrgen", "70c0f424-1824-573e-a69e-5f3521a4dfe6");
   assert_uuid("dialog", "alice|bob", "7deebe8b-cd62-552d-a43a-97d5dd35e675");
   assert_uuid("room", "lobby", "189d48d4-e23d-5fa1-a938-6a97095a488c");
-  assert_uuid("user", "0A1B2C3D-0000-4000-8000-AABBCCDDEEFF", "0a1b2c3d-0000-4000-8000-aabbccddeeff");
+  assert_uuid("user", "0A1B2C3D-0000-4000-8000-AABBCCDDEEFF",
+              "0a1b2c3d-0000-4000-8000-aabbccddeeff");
   assert_true(uuid_is(SLICE("0a1b2c3d-0000-4000-8000-aabbccddeeff")));
   assert_false(uuid_is(SLICE("0a1b2c3d-0000-4000-8000-aabbccddeef")));
   assert_false(uuid_is(SLICE("0a1b2c3d-0000-4000-8000-aabbccddeefg")));
@@ -118,26 +123,26 @@ static void test_bad_urls_are_refused_with_a_reason(void **state)
 {
   (void)state;
   static const char *const bad[][2] = {
-    {"rediss://host", "rediss"},
-    {"redis+sentinel://a,b/master", "redis+sentinel"},
-    {"http://host", "http"},
-    {"localhost:6379", "redis://"},
-    {"", "redis://"},
-    {"redis://", "host"},
-    {"redis://:6379", "host"},
-    {"redis://host:0", "port"},
-    {"redis://host:65536", "port"},
-    {"redis://host:x", "port"},
-    {"redis://host/x", "database"},
-    {"redis://user@host/x", "database"},
-    {"redis://[::1", "bracket"},
-    {"redis://[::1]x", "between"},
-    {"redis://%zz:a@host", "percent"},
-    {"redis://a:%zz@host", "percent"},
-    {"redis://a:%00@host", "percent"},
-    {"redis://a:@host", "password"},
-    {"unix://", "path"},
-    {"unix:///s?x=1", "?db="},
+      {"rediss://host", "rediss"},
+      {"redis+sentinel://a,b/master", "redis+sentinel"},
+      {"http://host", "http"},
+      {"localhost:6379", "redis://"},
+      {"", "redis://"},
+      {"redis://", "host"},
+      {"redis://:6379", "host"},
+      {"redis://host:0", "port"},
+      {"redis://host:65536", "port"},
+      {"redis://host:x", "port"},
+      {"redis://host/x", "database"},
+      {"redis://user@host/x", "database"},
+      {"redis://[::1", "bracket"},
+      {"redis://[::1]x", "between"},
+      {"redis://%zz:a@host", "percent"},
+      {"redis://a:%zz@host", "percent"},
+      {"redis://a:%00@host", "percent"},
+      {"redis://a:@host", "password"},
+      {"unix://", "path"},
+      {"unix:///s?x=1", "?db="},
   };
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     struct redis_url url;
@@ -159,12 +164,12 @@ static void test_an_error_does_not_tell_the_password(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_keys),
-    cmocka_unit_test(test_channels_are_read_back),
-    cmocka_unit_test(test_uuids),
-    cmocka_unit_test(test_urls),
-    cmocka_unit_test(test_bad_urls_are_refused_with_a_reason),
-    cmocka_unit_test(test_an_error_does_not_tell_the_password),
+      cmocka_unit_test(test_keys),
+      cmocka_unit_test(test_channels_are_read_back),
+      cmocka_unit_test(test_uuids),
+      cmocka_unit_test(test_urls),
+      cmocka_unit_test(test_bad_urls_are_refused_with_a_reason),
+      cmocka_unit_test(test_an_error_does_not_tell_the_password),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,7 +70,8 @@ static void test_refusal_is_by_protocol_and_device(void **state)
   assert_string_equal(redis_ask(&redis, "HKEYS parley:user:{a}:sessions"), "gw-1-a");
   WAIT(base, strcmp(redis_ask(&redis, "HKEYS parley:node:{gw-1}:sessions"), "gw-1-a") == 0);
   assert_int_equal(join(&node, "a", "gw-1-c", "simple", "phone two", PRESENCE_REFUSE).err, ERR_OK);
-  assert_int_equal(join(&node, "a", "gw-1-d", "simple", "phone two", PRESENCE_REFUSE).err, ERR_CONFLICT);
+  assert_int_equal(join(&node, "a", "gw-1-d", "simple", "phone two", PRESENCE_REFUSE).err,
+                   ERR_CONFLICT);
   assert_int_equal(join(&node, "a", "gw-1-e", "simple", "phone", PRESENCE_REFUSE).err, ERR_OK);
   assert_int_equal(join(&node, "a", "gw-1-f", "chat", "", PRESENCE_REFUSE).err, ERR_OK);
   /* The same session again is no other one: so it rejoins. */
@@ -91,7 +92,7 @@ static void test_takeover_tells_the_older_session(void **state)
   WAIT(base, node.messages.count == 1);
   const char *told = told_at(&node.messages, 0);
   const char *begin =
-    "parley:user:{31} {\"v\":1,\"id\":0,\"seq\":0,\"kind\":\"session.replaced\",\"ts\":1";
+      "parley:user:{31} {\"v\":1,\"id\":0,\"seq\":0,\"kind\":\"session.replaced\",\"ts\":1";
   assert_memory_equal(told, begin, strlen(begin));
   assert_non_null(strstr(told, ",\"body\":{\"session\":\"gw-1-a\"}}"));
   assert_string_equal(redis_ask(&redis, "HEXISTS parley:user:{31}:sessions gw-1-a"), "0");
@@ -115,8 +116,8 @@ static void test_a_user_whose_uuid_is_anothers_cannot_join(void **state)
 {
   (void)state;
   join(&node, "alice", "gw-1-a", "simple", "", PRESENCE_REFUSE);
-  struct outcome thief = join(&node, "b74032dc-1c20-5c18-8650-b6eea596a200", "gw-1-b", "simple", "",
-                              PRESENCE_REFUSE);
+  struct outcome thief =
+      join(&node, "b74032dc-1c20-5c18-8650-b6eea596a200", "gw-1-b", "simple", "", PRESENCE_REFUSE);
   assert_int_equal(thief.err, ERR_CONFLICT);
   WAIT(base, strcmp(redis_ask(&redis, "HKEYS parley:node:{gw-1}:sessions"), "gw-1-a") == 0);
 }
@@ -151,8 +152,9 @@ static void test_a_join_of_unknown_outcome_leaves_no_ghost(void **state)
   assert_int_equal(joined.err, ERR_UNAVAILABLE);
   redis_resume(&redis);
   WAIT(base, backend_ready(quick.backend, NULL));
-  WAIT(base, strcmp(redis_ask(&redis, "EXISTS parley:user:{a}:sessions parley:node:{gw-2}:sessions"),
-                    "0") == 0);
+  WAIT(base,
+       strcmp(redis_ask(&redis, "EXISTS parley:user:{a}:sessions parley:node:{gw-2}:sessions"),
+              "0") == 0);
   assert_int_equal(join(&quick, "a", "gw-2-b", "simple", "", PRESENCE_REFUSE).err, ERR_OK);
   node_end(&quick);
 }
@@ -168,7 +170,8 @@ static void test_an_idle_user_is_cheap(void **state)
   (void)state;
   enum { USERS = 2000 };
   static struct outcome outcomes[USERS];
-  long before_bytes = strtol(strstr(redis_ask(&redis, "INFO memory"), "used_memory:") + 12, NULL, 10);
+  long before_bytes =
+      strtol(strstr(redis_ask(&redis, "INFO memory"), "used_memory:") + 12, NULL, 10);
   for (int i = 0; i < USERS; i++) {
     char user[32], session[32];
     snprintf(user, sizeof user, "bench-user-%06d", i);
@@ -207,15 +210,15 @@ static void test_an_idle_user_is_cheap(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    TEST(test_a_new_user_is_made),
-    TEST(test_joining_brings_unread_messages_and_rooms),
-    TEST(test_refusal_is_by_protocol_and_device),
-    TEST(test_takeover_tells_the_older_session),
-    TEST(test_leaving_is_idempotent_and_in_two_steps),
-    TEST(test_a_user_whose_uuid_is_anothers_cannot_join),
-    TEST(test_leaving_while_redis_is_away_is_made_up_for),
-    TEST(test_a_join_of_unknown_outcome_leaves_no_ghost),
-    TEST(test_an_idle_user_is_cheap),
+      TEST(test_a_new_user_is_made),
+      TEST(test_joining_brings_unread_messages_and_rooms),
+      TEST(test_refusal_is_by_protocol_and_device),
+      TEST(test_takeover_tells_the_older_session),
+      TEST(test_leaving_is_idempotent_and_in_two_steps),
+      TEST(test_a_user_whose_uuid_is_anothers_cannot_join),
+      TEST(test_leaving_while_redis_is_away_is_made_up_for),
+      TEST(test_a_join_of_unknown_outcome_leaves_no_ghost),
+      TEST(test_an_idle_user_is_cheap),
   };
   redis_start(&redis, NULL);
   base = loop_new();

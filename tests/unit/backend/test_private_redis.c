@@ -167,10 +167,10 @@ static void test_what_is_wrong_is_said(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    TEST(test_data_survives_a_stop_and_a_kill),
-    TEST(test_it_dies_with_its_parent),
-    TEST(test_a_folder_is_never_shared),
-    TEST(test_what_is_wrong_is_said),
+      TEST(test_data_survives_a_stop_and_a_kill),
+      TEST(test_it_dies_with_its_parent),
+      TEST(test_a_folder_is_never_shared),
+      TEST(test_what_is_wrong_is_said),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

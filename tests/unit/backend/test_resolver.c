@@ -83,10 +83,10 @@ static void test_who_cancels_is_not_called(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_addresses_are_answered_at_once),
-    cmocka_unit_test(test_names_are_resolved),
-    cmocka_unit_test(test_a_name_that_is_none_is_told),
-    cmocka_unit_test(test_who_cancels_is_not_called),
+      cmocka_unit_test(test_addresses_are_answered_at_once),
+      cmocka_unit_test(test_names_are_resolved),
+      cmocka_unit_test(test_a_name_that_is_none_is_told),
+      cmocka_unit_test(test_who_cancels_is_not_called),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,10 +9,10 @@ static struct redis redis;
 static struct event_base *base;
 static struct node node;
 
-#define REST(text) "\"kind\":\"message.sent\",\"body\":{\"text\":\"" text "\"}}"
+#define REST(text)          "\"kind\":\"message.sent\",\"body\":{\"text\":\"" text "\"}}"
 #define LINE(id, seq, text) "{\"v\":1,\"id\":" id ",\"seq\":" seq "," REST(text)
-#define ENTERED "\"kind\":\"room.entered\"}"
-#define EXITED "\"kind\":\"room.exited\"}"
+#define ENTERED             "\"kind\":\"room.entered\"}"
+#define EXITED              "\"kind\":\"room.exited\"}"
 
 static int before(void **state)
 {
@@ -31,15 +31,17 @@ static int after(void **state)
 
 static void make_room(const char *room, const char *open, const char *public, const char *keep)
 {
-  redis_ask(&redis, "HSET parley:room:{%s}:record num 5 uuid u name n open %s public %s keep %s owner boss",
+  redis_ask(&redis,
+            "HSET parley:room:{%s}:record num 5 uuid u name n open %s public %s keep %s owner boss",
             room, open, public, keep);
 }
 
 static void test_the_lobby_is_there_from_the_start(void **state)
 {
   (void)state;
-  assert_string_equal(redis_ask(&redis, "HMGET parley:room:{lobby}:record num uuid name open public keep"),
-                      "1 189d48d4-e23d-5fa1-a938-6a97095a488c lobby 1 1 log");
+  assert_string_equal(
+      redis_ask(&redis, "HMGET parley:room:{lobby}:record num uuid name open public keep"),
+      "1 189d48d4-e23d-5fa1-a938-6a97095a488c lobby 1 1 log");
   assert_string_equal(redis_ask(&redis, "GET parley:number:{c1}"), "room:lobby");
   assert_string_equal(redis_ask(&redis, "GET parley:numbers:conversations"), "1");
 }
@@ -106,7 +108,8 @@ static void test_what_is_not_stored_is_published_only(void **state)
   room_send(node.backend, &ephemeral, on_stamp, &outcome);
   WAIT(base, outcome.done && node.messages.count == 1);
   assert_int_equal(outcome.seq, 0);
-  assert_string_equal(redis_ask(&redis, "EXISTS parley:room:{whisper}:log parley:room:{lobby}:log"), "0");
+  assert_string_equal(redis_ask(&redis, "EXISTS parley:room:{whisper}:log parley:room:{lobby}:log"),
+                      "0");
   assert_string_equal(redis_ask(&redis, "EXISTS parley:room:{whisper}:messages"), "0");
 }
 
@@ -118,7 +121,8 @@ static void test_the_log_is_trimmed(void **state)
   limits.log_messages = 5;
   node_start_with(&small, base, redis.url, "gw-2", limits);
   WAIT(base, backend_ready(small.backend, NULL));
-  for (int i = 0; i < 12; i++) assert_int_equal(say(&small, "lobby", "a", "", REST("x")).seq, i + 1);
+  for (int i = 0; i < 12; i++)
+    assert_int_equal(say(&small, "lobby", "a", "", REST("x")).seq, i + 1);
   assert_string_equal(redis_ask(&redis, "LRANGE parley:room:{lobby}:log 0 -1"),
                       "65544 65545 65546 65547 65548");
   assert_string_equal(redis_ask(&redis, "HLEN parley:room:{lobby}:messages"), "5");
@@ -145,7 +149,8 @@ static void test_old_log_entries_are_dropped_when_paging(void **state)
   (void)state;
   for (int i = 0; i < 4; i++) say(&node, "lobby", "a", "", REST("x"));
   long today = (long)(time(NULL) / 86400);
-  redis_ask(&redis, "HSET parley:room:{lobby}:record old %ld d%ld 1 d%ld 3", today - 8, today - 8, today);
+  redis_ask(&redis, "HSET parley:room:{lobby}:record old %ld d%ld 1 d%ld 3", today - 8, today - 8,
+            today);
   assert_int_equal(log_page(&node, "lobby", 0, 100, 65536).count, 2);
   assert_in_range(atoi(redis_ask(&redis, "TTL parley:room:{lobby}:log")), 7 * 86400, 8 * 86400);
 }
@@ -263,7 +268,8 @@ static void test_attendance_tells_the_first_and_the_last(void **state)
   assert_int_equal(attend(&node, "alice", "gw-1-b").seq, 0);
   assert_int_equal(attend(&node, "alice", "gw-1-b").seq, 0);
   assert_int_equal(attend(&node, "bob", "gw-1-c").seq, 1);
-  assert_string_equal(redis_ask(&redis, "HGET parley:room:{lobby}:attendance alice"), "gw-1-a gw-1-b");
+  assert_string_equal(redis_ask(&redis, "HGET parley:room:{lobby}:attendance alice"),
+                      "gw-1-a gw-1-b");
   assert_int_equal(depart(&node, "alice", "gw-1-a").seq, 0);
   assert_int_equal(depart(&node, "alice", "gw-1-a").seq, 0);
   assert_int_equal(depart(&node, "alice", "gw-1").seq, 0);
@@ -282,21 +288,21 @@ static void test_attendance_tells_the_first_and_the_last(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    TEST(test_the_lobby_is_there_from_the_start),
-    TEST(test_a_lobby_that_is_there_is_left_as_it_is),
-    TEST(test_send_stamps_logs_and_publishes),
-    TEST(test_who_may_send),
-    TEST(test_what_is_not_stored_is_published_only),
-    TEST(test_the_log_is_trimmed),
-    TEST(test_a_long_log_is_never_longer_than_its_bound),
-    TEST(test_old_log_entries_are_dropped_when_paging),
-    TEST(test_blocks_roll_over_in_order),
-    TEST(test_entering_twice_is_once_told_once),
-    TEST(test_leaving),
-    TEST(test_who_may_enter),
-    TEST(test_entering_again_completes_the_users_side),
-    TEST(test_cursors_go_forward_only_and_are_members),
-    TEST(test_attendance_tells_the_first_and_the_last),
+      TEST(test_the_lobby_is_there_from_the_start),
+      TEST(test_a_lobby_that_is_there_is_left_as_it_is),
+      TEST(test_send_stamps_logs_and_publishes),
+      TEST(test_who_may_send),
+      TEST(test_what_is_not_stored_is_published_only),
+      TEST(test_the_log_is_trimmed),
+      TEST(test_a_long_log_is_never_longer_than_its_bound),
+      TEST(test_old_log_entries_are_dropped_when_paging),
+      TEST(test_blocks_roll_over_in_order),
+      TEST(test_entering_twice_is_once_told_once),
+      TEST(test_leaving),
+      TEST(test_who_may_enter),
+      TEST(test_entering_again_completes_the_users_side),
+      TEST(test_cursors_go_forward_only_and_are_members),
+      TEST(test_attendance_tells_the_first_and_the_last),
   };
   redis_start(&redis, NULL);
   base = loop_new();
