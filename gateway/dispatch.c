@@ -163,19 +163,27 @@ static void show_to_sender(struct session *session, struct task *task, const str
   }
 }
 
+/* Where the conversation's own channel shows the sender this message: the room that it
+ * hears, or its inbox for a message to itself. */
+static struct subscription *own_conversation(struct session *session, const struct task *task)
+{
+  if (task->owner == OWNER_ROOM) return hub_find(session, OWNER_ROOM, task->command.to.id);
+  return slice_equal(task->command.to.id, session->user.id) ? session->inbox : NULL;
+}
+
 /* A sender that is shown its own message is shown it before the reply. */
 static bool await(struct session *session, const struct task *task, const struct stamp *stamp,
                   struct frame *frame)
 {
-  if (task->owner != OWNER_ROOM || session->protocol->own != OWN_ALL || stamp->repeated) return false;
-  struct subscription *room = hub_find(session, OWNER_ROOM, task->command.to.id);
-  if (!room || stamp->seq <= room->cursor) return false;
+  if (session->protocol->own != OWN_ALL || stamp->repeated) return false;
+  struct subscription *heard = own_conversation(session, task);
+  if (!heard || stamp->seq <= heard->cursor) return false;
   struct awaited_reply *reply = memory_alloc(sizeof *reply);
-  *reply = (struct awaited_reply){NULL, room, stamp->seq, frame};
+  *reply = (struct awaited_reply){NULL, heard, stamp->seq, frame};
   struct awaited_reply **last = &session->replies;
   while (*last) last = &(*last)->next;
   *last = reply;
-  sync_expect(session->node, room, stamp->seq);
+  sync_expect(session->node, heard, stamp->seq);
   return true;
 }
 

@@ -87,7 +87,8 @@ struct envelope {
   struct party user;        /* the user that an invite or kick is about */
   bool permanent;           /* of a kick: a ban */
   uint64_t edited_ms;       /* of a message: when it was last edited; 0: never */
-  struct slice session;     /* of session.*: the session meant, plain; empty: all of the user's */
+  struct slice session;     /* of session.*: the session meant, plain; empty: all of the user's;
+                             * of presence.*: the session that came or went */
 };
 
 struct slice envelope_kind_name(enum envelope_kind kind);
