@@ -95,7 +95,8 @@ static void what_is_empty_is_left_out(void **state)
   (void)state;
   const struct envelope probe = {.kind = KIND_PROBE, .ts_ms = 1};
   assert_line(&probe, "{\"v\":1,\"id\":0,\"seq\":0,\"kind\":\"probe\",\"ts\":1}");
-  const struct envelope entered = {.kind = KIND_ROOM_ENTERED, .keep = KEEP_LOG, .to = {PARTY_ALL}};
+  const struct envelope entered = {
+      .kind = KIND_ROOM_ENTERED, .keep = KEEP_LOG, .to = {.kind = PARTY_ALL}};
   assert_line(&entered, "{\"v\":1,\"id\":0,\"seq\":0,\"kind\":\"room.entered\",\"ts\":0,"
                         "\"to\":{\"kind\":\"all\"}}");
 }
