@@ -281,6 +281,7 @@ static void measure(struct pairs *pairs)
     loop_pass(&pairs->loop, wait_ns);
     stall_check(&stall, pairs->done + pairs->answered + pairs->own);
   }
+  loop_pass(&pairs->loop, 0); /* writes the last marks */
 }
 
 static void report(const struct pairs *pairs)
