@@ -68,7 +68,7 @@ build() { # build PRESET [TARGET...]
 # ---- the steps -------------------------------------------------------------------------------
 
 step_headers() {
-  check 300 "every header compiles alone" cmake --build --preset release --target check_headers
+  check 300 "every header compiles alone" cmake --build --preset release --target check_headers -- --quiet
 }
 
 step_format() {
@@ -151,15 +151,15 @@ step_live() { run_node build; }
 step_live-sanitized() { run_node build-sanitize; }
 
 step_fuzz() {
-  local seconds=${PARLEY_FUZZ_SECONDS:-10} fuzzer name corpus
+  local seconds=${PARLEY_FUZZ_SECONDS:-10} source fuzzer name corpus seeds
   if ! compgen -G 'tests/fuzz/fuzz_*.c' >/dev/null; then skip "fuzz: there is no fuzzer"; return; fi
   build fuzz
-  for fuzzer in build-fuzz/tests/fuzz/fuzz_*; do
-    [[ -f $fuzzer && -x $fuzzer ]] || continue
-    name=$(basename "$fuzzer")
+  for source in tests/fuzz/fuzz_*.c; do
+    name=$(basename "$source" .c)
+    fuzzer=build-fuzz/tests/fuzz/$name
     corpus=$results/corpus/$name
     mkdir -p "$corpus"
-    local seeds=()
+    seeds=()
     [[ -d tests/fuzz/corpus/${name#fuzz_} ]] && seeds=("tests/fuzz/corpus/${name#fuzz_}")
     if timeout -k 10 $((seconds + 60)) "$fuzzer" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=2048 \
       -artifact_prefix="$results/" "$corpus" "${seeds[@]}" >"$results/$name.log" 2>&1; then
