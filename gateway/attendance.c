@@ -29,8 +29,8 @@ struct departure {
   struct node *node;
   struct party user;
   struct slice session;
-  void *ticket;    /* of one that was reaped */
-  bool lives_on;   /* the session hears the lobby no more, but is there */
+  void *ticket;  /* of one that was reaped */
+  bool lives_on; /* the session hears the lobby no more, but is there */
   char memory[];
 };
 
@@ -72,7 +72,8 @@ static struct party lobby_party(char uuid[UUID_TEXT_BYTES + 1])
 static struct slice write_rest(struct node *node, enum envelope_kind kind, const struct party *user)
 {
   char uuid[UUID_TEXT_BYTES + 1];
-  struct envelope event = {.kind = kind, .ts_ms = node_wall_ms(), .from = *user, .to = lobby_party(uuid)};
+  struct envelope event = {
+      .kind = kind, .ts_ms = node_wall_ms(), .from = *user, .to = lobby_party(uuid)};
   text_reset(&node->attendance->rest);
   envelope_write_rest(&node->attendance->rest, &event);
   return text_slice(&node->attendance->rest);
@@ -131,7 +132,8 @@ static struct slice append_copy(char **next, struct slice bytes)
   return copy;
 }
 
-static struct departure *departure_new(struct node *node, const struct party *user, struct slice session)
+static struct departure *departure_new(struct node *node, const struct party *user,
+                                       struct slice session)
 {
   struct departure *departure = memory_zalloc(sizeof *departure + user->id.len + user->uuid.len +
                                               user->name.len + session.len);

@@ -24,7 +24,8 @@ void deliver_end(struct delivery *delivery)
   for (size_t i = 0; i < PROTOCOL_COUNT; i++) frame_release(delivery->frames[i]);
 }
 
-bool deliver_wanted(const struct session *session, const struct envelope *event, struct slice reader)
+bool deliver_wanted(const struct session *session, const struct envelope *event,
+                    struct slice reader)
 {
   enum own own = session->protocol->own;
   if (event->from.kind != PARTY_USER || !slice_equal(event->from.id, session->user.id)) return true;
@@ -84,7 +85,8 @@ static void note_stored(struct session *session, const struct envelope *event, s
   /* Entries that wait to be marked as read leave the list by that alone; the pong then
    * only matters to senders who are told. */
   const struct protocol *origin = protocol_by_name(event->origin.protocol);
-  if (!protocol->acknowledges || (origin && origin->shows_delivered)) session_want_proof(session, PROOF_NOW);
+  if (!protocol->acknowledges || (origin && origin->shows_delivered))
+    session_want_proof(session, PROOF_NOW);
 }
 
 void deliver_to(struct delivery *delivery, struct session *session)

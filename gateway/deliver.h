@@ -26,7 +26,8 @@ void deliver_end(struct delivery *delivery);
 
 /* Is the event for this session at all? Not where it is the sender's own and its
  * protocol does not show that (protocols.md, "own messages"). */
-bool deliver_wanted(const struct session *session, const struct envelope *event, struct slice reader);
+bool deliver_wanted(const struct session *session, const struct envelope *event,
+                    struct slice reader);
 
 /* Puts the event's frame into the session's outbox, where wanted and sayable. */
 void deliver_to(struct delivery *delivery, struct session *session);

@@ -141,7 +141,8 @@ bool door_readable(struct lws *wsi)
   case HEAD_BROKEN:
     answer_and_drop(door, ERR_MALFORMED);
     return false;
-  case HEAD_WHOLE: break;
+  case HEAD_WHOLE:
+    break;
   }
   if (!head.upgrade) return plain_request(door, &head);
   door->state = DOOR_ASKING;

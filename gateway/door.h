@@ -29,12 +29,12 @@ struct door {
   struct node_timer patience; /* first, for its call */
   struct node *node;
   struct lws *wsi;
-  struct session *session;    /* from admission on */
-  struct ip ip;               /* the client's, as it is counted */
-  uint8_t state;              /* enum door_state */
-  uint8_t refusal;            /* enum err, of REFUSED */
-  bool counted;               /* at its address */
-  bool waits_for_more;        /* the socket's low-water mark is raised */
+  struct session *session; /* from admission on */
+  struct ip ip;            /* the client's, as it is counted */
+  uint8_t state;           /* enum door_state */
+  uint8_t refusal;         /* enum err, of REFUSED */
+  bool counted;            /* at its address */
+  bool waits_for_more;     /* the socket's low-water mark is raised */
 };
 
 /* libwebsockets has accepted. 0, or -1: over the limit, drop it. */

@@ -105,7 +105,8 @@ static int write_response(struct lws *wsi, const struct response *response, bool
   struct text padded = {0}; /* libwebsockets wants room in front */
   text_append(&padded, (struct slice){(const char *)headers, LWS_PRE});
   text_append(&padded, body);
-  int written = lws_write(wsi, (unsigned char *)padded.data + LWS_PRE, body.len, LWS_WRITE_HTTP_FINAL);
+  int written =
+      lws_write(wsi, (unsigned char *)padded.data + LWS_PRE, body.len, LWS_WRITE_HTTP_FINAL);
   text_free(&padded);
   return written < 0 ? -1 : 0;
 }

@@ -145,7 +145,8 @@ static void follow_membership(struct topic *topic, const struct envelope *event,
   if (topic->kind != OWNER_USER || event->to.kind != PARTY_ROOM) return;
   for (struct subscription *each = topic->first; each; each = each->next) {
     struct session *session = each->session;
-    if (session->state == SESSION_CLOSING || !(session->protocol->hears & HEARS_MEMBERSHIPS)) continue;
+    if (session->state == SESSION_CLOSING || !(session->protocol->hears & HEARS_MEMBERSHIPS))
+      continue;
     struct subscription *room = hub_find(session, OWNER_ROOM, event->to.id);
     if (enters) {
       hub_subscribe(session, OWNER_ROOM, event->to.id, START_CURSOR);
@@ -166,14 +167,16 @@ static bool carry_out(struct topic *topic, const struct envelope *event)
     close_named(topic, event);
     return true;
   case KIND_PRESENCE_ONLINE:
-    if (topic->kind == OWNER_USER && slice_equal(event->from.id, topic->owner)) topic->shared = true;
+    if (topic->kind == OWNER_USER && slice_equal(event->from.id, topic->owner))
+      topic->shared = true;
     return topic->kind == OWNER_USER && slice_equal(event->from.id, topic->owner);
   case KIND_ROOM_ENTERED:
   case KIND_ROOM_EXITED:
     follow_membership(topic, event, event->kind == KIND_ROOM_ENTERED);
     return topic->kind == OWNER_USER; /* the room's own channel shows it */
   case KIND_MESSAGE_READ:
-    for (struct subscription *each = topic->first; each && topic->kind == OWNER_USER; each = each->next)
+    for (struct subscription *each = topic->first; each && topic->kind == OWNER_USER;
+         each = each->next)
       shown_forget(&each->session->shown, event->message_id);
     return false;
   default:

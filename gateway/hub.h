@@ -20,14 +20,14 @@ struct subscription;
 struct topic {
   UT_hash_handle hh; /* by name */
   enum owner_kind kind;
-  struct slice owner;  /* the user's or room's id; a slice of `name` */
+  struct slice owner; /* the user's or room's id; a slice of `name` */
   struct subscription *first;
   struct topic *next_due; /* the list of topics that want a page (sync.c) */
-  bool shared;         /* of a user: maybe with connections that are not this session's */
-  struct bucket sends; /* of a user: the rate of what they send from here */
-  bool confirmed;      /* nothing published is missed */
+  bool shared;            /* of a user: maybe with connections that are not this session's */
+  struct bucket sends;    /* of a user: the rate of what they send from here */
+  bool confirmed;         /* nothing published is missed */
   bool page_in_flight, due;
-  uint64_t serial;     /* tells it from an earlier topic of the same name */
+  uint64_t serial; /* tells it from an earlier topic of the same name */
   size_t name_len;
   char name[];
 };
@@ -56,12 +56,12 @@ struct subscription {
   uint64_t hint;              /* the highest seq published while reading */
   uint64_t pinged, pinged_id; /* the cursor as of the ping that is out */
   uint64_t proven;            /* the cursor as of the last proof of receipt */
-  uint64_t expected;          /* the seq of a message that this session sent and was not shown yet */
-  uint64_t expected_ms;       /* since when */
-  uint8_t state;              /* enum sync_state */
-  uint8_t start;              /* enum start */
-  bool located;               /* `cursor` means something */
-  bool member;                /* of a room: its cursor is kept in Redis */
+  uint64_t expected;    /* the seq of a message that this session sent and was not shown yet */
+  uint64_t expected_ms; /* since when */
+  uint8_t state;        /* enum sync_state */
+  uint8_t start;        /* enum start */
+  bool located;         /* `cursor` means something */
+  bool member;          /* of a room: its cursor is kept in Redis */
 };
 
 struct hub *hub_new(struct node *node);

@@ -116,7 +116,8 @@ static const struct {
     {LWS_CALLBACK_HTTP, on_http},
 };
 
-static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                    size_t len)
 {
   for (size_t i = 0; i < sizeof callbacks / sizeof callbacks[0]; i++)
     if (callbacks[i].reason == reason) return callbacks[i].call(wsi, in, len);
@@ -146,7 +147,8 @@ static const struct lws_protocols *make_protocols(void)
 static void on_log(int level, const char *line)
 {
   struct slice text = slice_of(line);
-  while (text.len && (text.data[text.len - 1] == '\n' || text.data[text.len - 1] == '\r')) text.len--;
+  while (text.len && (text.data[text.len - 1] == '\n' || text.data[text.len - 1] == '\r'))
+    text.len--;
   log_event(level & LLL_ERR ? LOG_WARNING : LOG_DEBUG, "libwebsockets", LOG_T("line", text));
 }
 
@@ -154,7 +156,8 @@ bool listener_start(struct node *node)
 {
   static const struct loop_gate gate = {door_readable};
   /* Its keepalive keeps a sorted list, which makes accepting linear; pings are proof.c's. */
-  static const lws_retry_bo_t no_keepalive = {.secs_since_valid_ping = 0, .secs_since_valid_hangup = 0};
+  static const lws_retry_bo_t no_keepalive = {.secs_since_valid_ping = 0,
+                                              .secs_since_valid_hangup = 0};
   const struct config *config = node->config;
   bool any = strcmp(config->listen, "*") == 0;
   struct lws_context_creation_info info = {

@@ -102,8 +102,7 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
   struct loop *loop = arg;
   struct slot *slot = slot_find(loop, fd);
-  if (slot && slot->gated && (what & EV_READ) &&
-      (slot->held || !loop->gate->readable(slot->wsi))) {
+  if (slot && slot->gated && (what & EV_READ) && (slot->held || !loop->gate->readable(slot->wsi))) {
     what &= ~EV_READ;
     if (!(what & EV_WRITE)) return;
   }
@@ -135,7 +134,8 @@ static void on_interest(struct lws *wsi, unsigned int flags)
     slot_arm_read(slot);
   }
   if ((flags & LWS_EV_WRITE) && slot->write_on != on) {
-    if (!slot->write) slot->write = event_new(loop->base, fd, EV_WRITE | EV_PERSIST, on_ready, loop);
+    if (!slot->write)
+      slot->write = event_new(loop->base, fd, EV_WRITE | EV_PERSIST, on_ready, loop);
     if (!slot->write) return;
     slot->write_on = on;
     if (on)

@@ -195,7 +195,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
   (void)fd;
   (void)what;
   node->now_ms = monotonic_ms();
-  uint64_t late_ms = run->tick_due_ms && node->now_ms > run->tick_due_ms ? node->now_ms - run->tick_due_ms : 0;
+  uint64_t late_ms =
+      run->tick_due_ms && node->now_ms > run->tick_due_ms ? node->now_ms - run->tick_due_ms : 0;
   metric_set(METRIC_LOOP_LAG_US, late_ms * 1000);
   run->tick_due_ms = node->now_ms + TICK_MS;
   wheel_advance(&node->wheel, node->now_ms, on_wheel, node);
@@ -237,7 +238,8 @@ static struct backend *connect_backend(struct node *node, const char *redis_url)
   return backend_new(&options, &events);
 }
 
-static bool begin(struct run *run, const struct config *config, unsigned worker, const char *redis_url)
+static bool begin(struct run *run, const struct config *config, unsigned worker,
+                  const char *redis_url)
 {
   struct node *node = &run->node;
   struct timeval tick = {0, TICK_MS * 1000};

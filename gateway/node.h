@@ -30,15 +30,15 @@ struct node {
   struct sessions *sessions;
   struct hub *hub;
   struct attendance *attendance;
-  struct wheel wheel;          /* every coarse timer of the node; 100 ms ticks */
+  struct wheel wheel; /* every coarse timer of the node; 100 ms ticks */
   struct json_reader *json;
   struct address_counts addresses;
   struct bucket handshakes;
-  struct event *flush;         /* active once in a turn in which somebody got something */
-  unsigned connections;        /* at the door and beyond */
-  uint64_t now_ms;             /* monotonic, as of the last tick: 100 ms coarse */
-  bool draining;               /* no new connections; readiness fails */
-  bool ending;                 /* everything is being given back */
+  struct event *flush;  /* active once in a turn in which somebody got something */
+  unsigned connections; /* at the door and beyond */
+  uint64_t now_ms;      /* monotonic, as of the last tick: 100 ms coarse */
+  bool draining;        /* no new connections; readiness fails */
+  bool ending;          /* everything is being given back */
 };
 
 /* Runs until SIGTERM has drained it. Called by the supervisor in the worker's own

@@ -10,7 +10,7 @@
 
 struct outbox {
   struct frame **ring;
-  uint32_t bytes;       /* of all frames in it */
+  uint32_t bytes; /* of all frames in it */
   uint16_t first, count, capacity;
 };
 

@@ -12,7 +12,8 @@ static bool name_is(struct slice name, const char *wanted)
 static struct slice trim(struct slice text)
 {
   while (text.len && (*text.data == ' ' || *text.data == '\t')) text = slice_skip(text, 1);
-  while (text.len && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t')) text.len--;
+  while (text.len && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t'))
+    text.len--;
   return text;
 }
 
@@ -31,7 +32,8 @@ static bool take_until(struct slice *rest, const char *delimiter, struct slice *
 static bool read_request_line(struct slice line, struct request_head *head)
 {
   struct slice target;
-  if (!take_until(&line, " ", &head->request.method) || !take_until(&line, " ", &target)) return false;
+  if (!take_until(&line, " ", &head->request.method) || !take_until(&line, " ", &target))
+    return false;
   if (!head->request.method.len || !target.len || *target.data != '/') return false;
   if (!slice_is(line, "HTTP/1.1") && !slice_is(line, "HTTP/1.0")) return false;
   head->request.path = target;

@@ -132,8 +132,8 @@ static struct slice append_id(char **next, struct node *node)
 struct session *session_new(struct node *node, const struct protocol *protocol,
                             const struct claim *claim)
 {
-  size_t bytes = strlen(node->id) + NUMBER_TEXT_BYTES + claim->user.len + claim->device.len +
-                 claim->room.len;
+  size_t bytes =
+      strlen(node->id) + NUMBER_TEXT_BYTES + claim->user.len + claim->device.len + claim->room.len;
   struct session *session = memory_zalloc(sizeof *session + bytes);
   char *next = session->memory;
   session->node = node;
@@ -299,7 +299,8 @@ static int write_bytes(struct session *session, char *bytes, size_t len)
 static int write_some(struct session *session)
 {
   static char gathered[WRITE_BYTES];
-  size_t len = session->outbox.count > 1 ? outbox_take(&session->outbox, gathered, sizeof gathered) : 0;
+  size_t len =
+      session->outbox.count > 1 ? outbox_take(&session->outbox, gathered, sizeof gathered) : 0;
   if (len) return write_bytes(session, gathered, len);
   struct frame *frame = outbox_pop(&session->outbox);
   int result = write_bytes(session, frame->bytes, frame->len);
@@ -390,11 +391,13 @@ static enum err admit(struct session *session, size_t bytes, bool first)
   struct bucket_rate frames = {config->frames_per_second, config->frames_burst};
   struct bucket_rate volume = {config->bytes_per_second, config->bytes_burst};
   uint64_t now_ms = session->node->now_ms;
-  enum bucket_verdict by_frames = first ? bucket_take(&session->frames, frames, 1, now_ms) : BUCKET_OK;
+  enum bucket_verdict by_frames =
+      first ? bucket_take(&session->frames, frames, 1, now_ms) : BUCKET_OK;
   enum bucket_verdict by_bytes = bucket_take(&session->bytes, volume, bytes, now_ms);
   if (by_frames == BUCKET_OK && by_bytes == BUCKET_OK) return ERR_OK;
   metric_add_at(METRIC_RATE_LIMITED, session->protocol_index, 1);
-  if (by_frames == BUCKET_FLOODED || by_bytes == BUCKET_FLOODED) session_close(session, ERR_RATE_LIMITED);
+  if (by_frames == BUCKET_FLOODED || by_bytes == BUCKET_FLOODED)
+    session_close(session, ERR_RATE_LIMITED);
   return ERR_RATE_LIMITED;
 }
 

@@ -31,43 +31,43 @@ enum session_state { SESSION_JOINING, SESSION_JOINED, SESSION_OPEN, SESSION_CLOS
 struct session {
   struct node_timer timer; /* JOINING: gives up; OPEN: pings; first, for its call */
   struct node *node;
-  struct lws *wsi;         /* from the upgrade on */
-  struct door *door;       /* until then */
+  struct lws *wsi;   /* from the upgrade on */
+  struct door *door; /* until then */
   const struct protocol *protocol;
   unsigned protocol_index;
-  uint64_t handle;         /* names the session in asynchronous calls; 0 is nobody's */
-  struct slice id;         /* "<node>-<base36>" */
+  uint64_t handle; /* names the session in asynchronous calls; 0 is nobody's */
+  struct slice id; /* "<node>-<base36>" */
   struct party user;
   struct slice device, room;
-  char *names;             /* where the user's uuid and name stand */
+  char *names; /* where the user's uuid and name stand */
   struct subscription *subscriptions;
   struct subscription *inbox;
   struct outbox outbox;
-  struct session *next_dirty; /* to be flushed at the end of this turn */
+  struct session *next_dirty;          /* to be flushed at the end of this turn */
   struct task *first_task, *last_task; /* commands that have not begun yet, in order */
   struct awaited_reply *replies;       /* wait for an event to be shown first */
-  struct shown *shown;     /* messages that the client may mark as read */
-  struct text message;     /* the pieces of a fragmented message so far */
-  size_t message_bytes;    /* of all its pieces, those dropped included */
+  struct shown *shown;                 /* messages that the client may mark as read */
+  struct text message;                 /* the pieces of a fragmented message so far */
+  size_t message_bytes;                /* of all its pieces, those dropped included */
   struct bucket frames, bytes;
   uint64_t opened_ms, heard_ms; /* monotonic */
   uint32_t frames_in, frames_out;
-  uint16_t in_flight;      /* commands begun and not answered */
-  uint8_t state;           /* enum session_state */
-  uint8_t reason;          /* enum err, of CLOSING */
-  uint64_t pinged_seq;     /* the payload of the ping that is out */
-  uint8_t unanswered;      /* heartbeats */
-  bool joining, joined;    /* presence_join is under way; was done */
-  bool dirty, blocked;     /* blocked: the socket takes no more */
-  bool ping_out;           /* one ping at a time */
+  uint16_t in_flight;                    /* commands begun and not answered */
+  uint8_t state;                         /* enum session_state */
+  uint8_t reason;                        /* enum err, of CLOSING */
+  uint64_t pinged_seq;                   /* the payload of the ping that is out */
+  uint8_t unanswered;                    /* heartbeats */
+  bool joining, joined;                  /* presence_join is under way; was done */
+  bool dirty, blocked;                   /* blocked: the socket takes no more */
+  bool ping_out;                         /* one ping at a time */
   bool proof_wanted, proof_wanted_later; /* something stored was written that a pong would prove */
-  uint8_t message_error;   /* enum err: the rest of this message is dropped, then answered so */
+  uint8_t message_error; /* enum err: the rest of this message is dropped, then answered so */
   bool message_binary;
   bool reading_paused;
-  bool attends;            /* told to the lobby */
-  bool resolving;          /* the head of the tasks waits for an address */
-  bool pumping;            /* dispatch.c: begins commands right now */
-  char memory[];           /* id, user, device and room stand here */
+  bool attends;   /* told to the lobby */
+  bool resolving; /* the head of the tasks waits for an address */
+  bool pumping;   /* dispatch.c: begins commands right now */
+  char memory[];  /* id, user, device and room stand here */
 };
 
 struct sessions *sessions_new(struct node *node);

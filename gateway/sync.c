@@ -157,7 +157,8 @@ void sync_confirmed(struct node *node, struct topic *topic)
 
 void sync_lost(struct topic *topic)
 {
-  for (struct subscription *each = topic->first; each; each = each->next) each->state = SYNC_WAITING;
+  for (struct subscription *each = topic->first; each; each = each->next)
+    each->state = SYNC_WAITING;
 }
 
 /* ---- reading the list -------------------------------------------------------------- */

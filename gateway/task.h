@@ -9,12 +9,12 @@
 #include "node.h"
 
 struct task {
-  struct task *next;       /* of those that have not begun */
+  struct task *next; /* of those that have not begun */
   struct node *node;
-  uint64_t session;        /* handle */
+  uint64_t session; /* handle */
   struct command command;
-  struct text rest;        /* the envelope, where the sender is to be shown it as well */
-  enum owner_kind owner;   /* SEND: the kind of its conversation */
+  struct text rest;      /* the envelope, where the sender is to be shown it as well */
+  enum owner_kind owner; /* SEND: the kind of its conversation */
   char memory[];
 };
 
