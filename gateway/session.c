@@ -312,6 +312,8 @@ static int say_close(struct session *session)
 {
   unsigned code = err_close_code((enum err)session->reason);
   struct slice text = err_text((enum err)session->reason);
+  session->close_said = true;
+  session_pause_reading(session, false); /* else the peer's answer is never read */
   lws_close_reason(session->wsi, code ? (enum lws_close_status)code : LWS_CLOSE_STATUS_NORMAL,
                    (unsigned char *)(uintptr_t)text.data, text.len);
   return -1;
@@ -337,6 +339,7 @@ static enum flushed flush(struct session *session)
 
 int session_writable(struct session *session)
 {
+  if (session->close_said) return 0; /* saying it twice would cut off the first */
   enum flushed flushed = flush(session);
   if (flushed == FLUSH_DONE && session->state == SESSION_CLOSING) return say_close(session);
   return flushed == FLUSH_FAILED ? -1 : 0;

@@ -65,6 +65,7 @@ struct session {
   bool message_binary;
   bool reading_paused;
   bool attends;   /* told to the lobby */
+  bool close_said;       /* the close frame is on its way */
   bool resolving; /* the head of the tasks waits for an address */
   bool pumping;   /* dispatch.c: begins commands right now */
   char memory[];  /* id, user, device and room stand here */
