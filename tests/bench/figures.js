@@ -17,8 +17,10 @@ const all_cpu = (s) => ((s.cpu_node + (s.cpu_redis ?? 0)) / s.count) * 1e6;
 
 // ---- shapes that recur -------------------------------------------------------------------
 
-// As a share of a limit, at least.
-const share = (what, of, limit, unit, target) => ({ what, of, limit, unit, value: rate, target: { at_least: target } });
+// As a share of a limit: at least `target`, or merely shown.
+function share(what, of, limit, unit, target) {
+  return { what, of, limit, unit, value: rate, target: target && { at_least: target } };
+}
 const paced = (...more) => ({ paced_by: 'saturation', load: direct(1, ...more) });
 
 export const groups = {

@@ -124,8 +124,8 @@ static void mark_read(struct pairs *pairs, struct pair *pair, uint64_t first, ui
                          id > first ? "," : "", id, pair->sender_name);
     if (len > sizeof frame - 128) die("too many messages in one frame");
   }
-  memcpy(frame + len, "]}", 2);
-  loop_send(&pairs->loop, pair->receiver, (struct slice){frame, len + 2});
+  len += (size_t)snprintf(frame + len, sizeof frame - len, "]}");
+  loop_send(&pairs->loop, pair->receiver, (struct slice){frame, len});
 }
 
 static void receiver_text(struct pairs *pairs, struct pair *pair, struct slice frame)
