@@ -1,4 +1,4 @@
-/* Lists of commands, and how a frame's free text names a recipient. */
+/* Lists of commands, what becomes of them, and how a frame's free text names a recipient. */
 #include "command.h"
 
 #include "identity.h"
@@ -34,4 +34,55 @@ enum err address_parse(struct slice text, struct address *address)
   address->kind = room ? ADDRESS_ROOM : ADDRESS_USER;
   address->id = id;
   return ERR_OK;
+}
+
+static bool is_hexadecimal(char c)
+{
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+/* RFC 9562, 4: 8-4-4-4-12 hexadecimal digits. */
+static bool is_uuid(struct slice text)
+{
+  if (text.len != 36) return false;
+  for (size_t i = 0; i < text.len; i++) {
+    bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    if (dash ? text.data[i] != '-' : !is_hexadecimal(text.data[i])) return false;
+  }
+  return true;
+}
+
+static bool is_upper(char c)
+{
+  return c >= 'A' && c <= 'F';
+}
+
+enum err address_parse_uuid(struct arena *arena, struct slice text, struct address *address)
+{
+  *address = (struct address){.kind = ADDRESS_NONE};
+  /* The nil one is reserved, and a UUID may be an id, so it is checked as one. */
+  if (!is_uuid(text) || identity_check(text) != ERR_OK) return ERR_NOT_FOUND;
+  char *lower = NULL;
+  for (size_t i = 0; i < text.len; i++) {
+    if (!is_upper(text.data[i])) continue;
+    if (!lower) lower = memcpy(arena_alloc(arena, text.len), text.data, text.len);
+    lower[i] = (char)(text.data[i] - 'A' + 'a');
+  }
+  address->kind = ADDRESS_UUID;
+  address->id = lower ? (struct slice){lower, text.len} : text;
+  return ERR_OK;
+}
+
+void address_append_room(struct text *out, const struct party *to)
+{
+  size_t start = out->len;
+  text_append_char(out, '"');
+  text_append_json_string(out, to->kind == PARTY_ALL ? SLICE("lobby") : to->id);
+  out->data[start + 1] = '#'; /* in place of the second quote: "#id" */
+}
+
+enum err command_err(const struct command *command, const struct outcome *outcome)
+{
+  enum err err = command->kind == COMMAND_REFUSED ? command->refusal : outcome->err;
+  return err == ERR_NOT_IN_ROOM ? ERR_FORBIDDEN : err;
 }

@@ -32,13 +32,13 @@ enum command_kind {
 /* How a frame names a recipient. */
 struct address {
   enum { ADDRESS_NONE, ADDRESS_USER, ADDRESS_ROOM, ADDRESS_NUMBER, ADDRESS_UUID } kind;
-  struct slice id; /* USER, ROOM: canonical id, without '#'; UUID: as written */
+  struct slice id; /* USER, ROOM: canonical id, without '#'; UUID: in lower case */
   uint64_t num;    /* NUMBER */
 };
 
 /* Borrows from the frame and its arena until dispatch has begun it. reply is
  * called later, with a copy in which these are kept: kind, tag, refusal,
- * client_id, wire_to, message_id. All else is empty then. */
+ * client_id, wire_to, to, message_id. All else is empty then. */
 struct command {
   struct command *next;
   enum command_kind kind;
@@ -78,16 +78,24 @@ struct command *decoding_refuse(struct decoding *decoding, enum err refusal,
  * ERR_NOT_FOUND for what can be no id at all. */
 MUST_CHECK enum err address_parse(struct slice text, struct address *address);
 
-/* How far the others have come with a message, as its author may see. */
+/* A user's, room's or dialog's UUID, in either case; the address has it in lower case, in the
+ * arena or a slice of `text`. ERR_NOT_FOUND for what is no UUID, and for the nil one. */
+MUST_CHECK enum err address_parse_uuid(struct arena *arena, struct slice text,
+                                       struct address *address);
+
+/* The other way, as a JSON string: "#<room id>"; "#lobby" for what goes to all. */
+void address_append_room(struct text *out, const struct party *to);
+
+/* Since when the others have a message, and have read it, as its author may see; 0: not yet. */
 struct receipt {
-  bool delivered, read;
+  uint64_t delivered_ms, read_ms;
 };
 
 /* What GET_CHAT tells of a conversation, as the asking user sees it. */
 struct conversation_info {
-  struct party party;   /* a room, or the other user of a dialog */
-  uint64_t last_id;     /* of its newest message; 0: there is none */
-  uint64_t unread;      /* messages that the asking user has not read */
+  struct party party; /* a room, or the other user of a dialog */
+  uint64_t last_id;   /* of its newest message; 0: there is none */
+  uint64_t unread;    /* messages that the asking user has not read */
 };
 
 /* What became of a command. */
@@ -99,6 +107,11 @@ struct outcome {
   const struct receipt *receipts;  /* one for each of `messages` */
   size_t message_count;
   struct conversation_info conversation; /* GET_CHAT */
+  bool already; /* ENTER, EXIT: it was so before, and no event tells anybody of it */
 };
+
+/* What the client is told of a command: why it was refused, or its outcome. What only
+ * members may do is `forbidden` here; `not_in_room` is a code of rooms' own. */
+enum err command_err(const struct command *command, const struct outcome *outcome);
 
 #endif

@@ -117,3 +117,11 @@ bool request_token(struct arena *arena, const struct request *request, struct sl
   *token = arena_copy(arena, bearer);
   return true;
 }
+
+enum err request_claim(struct arena *arena, const struct request *request, struct claim *claim)
+{
+  *claim = (struct claim){0};
+  bool token = request_token(arena, request, &claim->token);
+  if (request_parameter(arena, request, "user", &claim->user)) return identity_check(claim->user);
+  return token ? ERR_OK : ERR_UNAUTHORIZED;
+}

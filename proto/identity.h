@@ -47,4 +47,9 @@ bool request_bearer(const struct request *request, struct slice *token);
 /* A credential: the bearer token, else ?token=; in the arena. */
 bool request_token(struct arena *arena, const struct request *request, struct slice *token);
 
+/* The claim where a protocol has no way of its own: ?user=, a token, or both. ERR_UNAUTHORIZED
+ * where there is neither; else as identity_check says. */
+MUST_CHECK enum err request_claim(struct arena *arena, const struct request *request,
+                                  struct claim *claim);
+
 #endif

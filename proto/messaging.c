@@ -238,23 +238,12 @@ static bool is_ours(const struct envelope *event)
   return slice_is(event->origin.protocol, protocol_messaging.name);
 }
 
-static void append_room(struct arena *arena, struct slice room, struct text *out)
-{
-  char *name = arena_alloc(arena, room.len + 1);
-  name[0] = '#';
-  memcpy(name + 1, room.data, room.len);
-  text_append_json_string(out, (struct slice){name, room.len + 1});
-}
-
-static void append_rid(struct arena *arena, const struct envelope *event, struct slice reader,
-                       struct text *out)
+static void append_rid(const struct envelope *event, struct slice reader, struct text *out)
 {
   if (is_ours(event) && event->origin.to.len) {
     text_append(out, event->origin.to);
-  } else if (event->to.kind == PARTY_ROOM) {
-    append_room(arena, event->to.id, out);
-  } else if (event->to.kind == PARTY_ALL) {
-    append_room(arena, SLICE("lobby"), out); /* where notices to all are shown */
+  } else if (event->to.kind == PARTY_ROOM || event->to.kind == PARTY_ALL) {
+    address_append_room(out, &event->to);
   } else {
     text_append_json_string(out, reader.len ? reader : event->to.id);
   }
@@ -293,7 +282,7 @@ static void append_ids(struct arena *arena, const struct envelope *event, struct
   text_append(out, SLICE("{\"id\":"));
   text_append(out, id);
   text_append(out, SLICE(",\"rid\":"));
-  append_rid(arena, event, reader, out);
+  append_rid(event, reader, out);
   text_append(out, SLICE(",\"sid\":"));
   text_append(out, sender);
 }
@@ -341,7 +330,6 @@ static bool encode(struct arena *arena, const struct envelope *event, struct sli
 
 static void reply_error(const struct command *command, enum err err, struct text *out)
 {
-  if (err == ERR_NOT_IN_ROOM) err = ERR_FORBIDDEN; /* the former is a code of rooms' own */
   text_append(out, SLICE("{\"errors\":[{\"section\":"));
   if (command->tag == SECTION_NONE || command->tag >= SECTION_COUNT) {
     text_append(out, SLICE("null"));
@@ -361,7 +349,7 @@ static void reply(const struct session_view *session, const struct command *comm
                   const struct outcome *outcome, struct text *out)
 {
   (void)session;
-  enum err err = command->kind == COMMAND_REFUSED ? command->refusal : outcome->err;
+  enum err err = command_err(command, outcome);
   if (err != ERR_OK) {
     reply_error(command, err, out);
     return;

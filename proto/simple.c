@@ -132,8 +132,7 @@ static void reply(const struct session_view *session, const struct command *comm
                   const struct outcome *outcome, struct text *out)
 {
   (void)session;
-  enum err err = command->kind == COMMAND_REFUSED ? command->refusal : outcome->err;
-  if (err == ERR_NOT_IN_ROOM) err = ERR_FORBIDDEN; /* the former is a code of rooms' own */
+  enum err err = command_err(command, outcome);
   text_append(out, SLICE("{\"type\":\"reply\",\"payload_id\":"));
   text_append(out, command->client_id.len ? command->client_id : SLICE("null"));
   text_append(out, SLICE(",\"error\":"));

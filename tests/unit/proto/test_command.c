@@ -51,11 +51,42 @@ static void addresses(void **state)
   assert_int_equal(address_parse((struct slice){NULL, 0}, &address), ERR_NOT_FOUND);
 }
 
+static void assert_room(const struct party *to, const char *expected)
+{
+  struct text out = {0};
+  text_append(&out, SLICE("\"rid\":"));
+  address_append_room(&out, to);
+  assert_true(slice_is(text_slice(&out), expected));
+  text_free(&out);
+}
+
+static void rooms_as_free_text(void **state)
+{
+  (void)state;
+  assert_room(&(struct party){.kind = PARTY_ROOM, .id = SLICE("den")}, "\"rid\":\"#den\"");
+  assert_room(&(struct party){.kind = PARTY_ROOM, .id = SLICE("\"é\" \\")},
+              "\"rid\":\"#\\\"é\\\" \\\\\"");
+  assert_room(&(struct party){.kind = PARTY_ALL}, "\"rid\":\"#lobby\"");
+}
+
+static void what_the_client_is_told(void **state)
+{
+  (void)state;
+  const struct command send = {.kind = COMMAND_SEND};
+  const struct command refused = {.kind = COMMAND_REFUSED, .refusal = ERR_MALFORMED};
+  assert_int_equal(command_err(&send, &(struct outcome){.err = ERR_OK}), ERR_OK);
+  assert_int_equal(command_err(&send, &(struct outcome){.err = ERR_NOT_FOUND}), ERR_NOT_FOUND);
+  assert_int_equal(command_err(&send, &(struct outcome){.err = ERR_NOT_IN_ROOM}), ERR_FORBIDDEN);
+  assert_int_equal(command_err(&refused, &(struct outcome){.err = ERR_OK}), ERR_MALFORMED);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(commands_stand_in_order),
       cmocka_unit_test(addresses),
+      cmocka_unit_test(rooms_as_free_text),
+      cmocka_unit_test(what_the_client_is_told),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

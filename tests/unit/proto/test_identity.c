@@ -129,13 +129,39 @@ static void bearer_tokens(void **state)
   assert_false(request_token(&arena, &request, &token));
 }
 
+static void claims(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *query, *authorization, *user, *token;
+    enum err err;
+  } heads[] = {
+      {"user=alice", "", "alice", "", ERR_OK},
+      {"token=t", "", "", "t", ERR_OK},
+      {"user=alice&token=t", "Bearer b", "alice", "b", ERR_OK},
+      {"", "", "", "", ERR_UNAUTHORIZED},
+      {"user=&token=t", "", "", "", ERR_UNAUTHORIZED},
+      {"user=server&token=t", "", "", "", ERR_FORBIDDEN},
+  };
+  for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+    const struct request request = {.query = slice_of(heads[i].query),
+                                    .authorization = slice_of(heads[i].authorization)};
+    struct claim claim;
+    assert_int_equal(request_claim(&arena, &request, &claim), heads[i].err);
+    if (heads[i].err != ERR_OK) continue;
+    assert_true(slice_is(claim.user, heads[i].user));
+    assert_true(slice_is(claim.token, heads[i].token));
+    assert_int_equal(claim.room.len + claim.device.len, 0);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(good_ids),          cmocka_unit_test(ids_of_bad_form),
       cmocka_unit_test(at_most_128_bytes), cmocka_unit_test(reserved_ids),
       cmocka_unit_test(parameters),        cmocka_unit_test(basic_credentials),
-      cmocka_unit_test(bearer_tokens),
+      cmocka_unit_test(bearer_tokens),     cmocka_unit_test(claims),
   };
   int failed = cmocka_run_group_tests(tests, NULL, NULL);
   arena_free(&arena);

@@ -55,7 +55,10 @@ static void each_case(const char *section, case_fn *check)
 static struct session_view view_of(struct json_object *entry)
 {
   return (struct session_view){
-      .user = {.kind = PARTY_USER, .num = 1, .id = transcript_text(&arena, entry, "user")},
+      .user = {.kind = PARTY_USER,
+               .num = 1,
+               .id = transcript_text(&arena, entry, "user"),
+               .uuid = SLICE("6ba7b811-9dad-11d1-80b4-00c04fd40001")},
       .room = transcript_text(&arena, entry, "room"),
       .now_ms = 1700000000123,
   };
@@ -118,9 +121,10 @@ static void check_command(struct json_object *expected, const struct command *co
                 transcript_text(&arena, expected, members[i].member), name);
   }
   assert_int_equal(command->refusal, transcript_err(transcript_text(&arena, expected, "refusal")));
-  struct json_object *number = NULL;
-  json_object_object_get_ex(expected, "message_id", &number);
-  assert_int_equal(command->message_id, number ? (uint64_t)json_object_get_int64(number) : 0);
+  assert_int_equal(command->message_id, transcript_number(expected, "message_id"));
+  assert_int_equal(command->count, transcript_number(expected, "count"));
+  assert_int_equal(command->up_to, transcript_number(expected, "up_to"));
+  assert_int_equal(command->adding, transcript_number(expected, "adding"));
 }
 
 static void check_decode(struct json_object *entry, struct slice name)
@@ -151,7 +155,46 @@ static struct command kept(const struct command *command)
       .refusal = command->refusal,
       .client_id = command->client_id,
       .wire_to = command->wire_to,
+      .to = command->to,
       .message_id = command->message_id,
+  };
+}
+
+/* The messages that the outcome found, and the receipts of each. */
+static void fill_messages(struct json_object *given, struct outcome *outcome)
+{
+  struct json_object *messages = NULL, *receipts = NULL;
+  if (!json_object_object_get_ex(given, "messages", &messages)) return;
+  outcome->message_count = json_object_array_length(messages);
+  struct envelope *decoded = arena_zalloc(&arena, outcome->message_count * sizeof *decoded);
+  struct receipt *read = arena_zalloc(&arena, outcome->message_count * sizeof *read);
+  json_object_object_get_ex(given, "receipts", &receipts);
+  for (size_t i = 0; i < outcome->message_count; i++) {
+    struct slice line = transcript_line(&arena, json_object_array_get_idx(messages, i));
+    assert_int_equal(envelope_decode(&arena, line, &decoded[i]), ERR_OK);
+    struct json_object *receipt = receipts ? json_object_array_get_idx(receipts, i) : NULL;
+    if (!receipt) continue;
+    read[i].delivered_ms = transcript_number(receipt, "delivered");
+    read[i].read_ms = transcript_number(receipt, "read");
+  }
+  outcome->messages = decoded;
+  outcome->receipts = receipts ? read : NULL;
+}
+
+static void fill_conversation(struct json_object *given, struct outcome *outcome)
+{
+  struct json_object *conversation = NULL, *party = NULL;
+  if (!json_object_object_get_ex(given, "conversation", &conversation)) return;
+  assert_true(json_object_object_get_ex(conversation, "party", &party));
+  bool room = slice_is(transcript_text(&arena, party, "kind"), "room");
+  outcome->conversation = (struct conversation_info){
+      .party = {.kind = room ? PARTY_ROOM : PARTY_USER,
+                .num = transcript_number(party, "num"),
+                .id = transcript_text(&arena, party, "id"),
+                .uuid = transcript_text(&arena, party, "uuid"),
+                .name = transcript_text(&arena, party, "name")},
+      .last_id = transcript_number(conversation, "last_id"),
+      .unread = transcript_number(conversation, "unread"),
   };
 }
 
@@ -172,7 +215,16 @@ static void check_reply(struct json_object *entry, struct slice name)
   assert_non_null(command);
   if (!command) return; /* for the analyzer, which does not know that assert_ leaves */
   struct command copy = kept(command);
-  const struct outcome outcome = {.err = err, .message_id = 65537, .ts_ms = view.now_ms};
+  struct outcome outcome = {.err = err, .message_id = 65537, .ts_ms = view.now_ms};
+  struct json_object *given = NULL;
+  if (json_object_object_get_ex(entry, "outcome", &given)) {
+    if (json_object_object_get_ex(given, "message_id", NULL)) {
+      outcome.message_id = transcript_number(given, "message_id");
+    }
+    outcome.already = transcript_number(given, "already");
+    fill_messages(given, &outcome);
+    fill_conversation(given, &outcome);
+  }
   protocol->reply(&view, &copy, &outcome, &out);
   assert_same("answer", text_slice(&out), transcript_text(&arena, entry, "answer"), name);
 }
@@ -215,8 +267,7 @@ static void check_identify(struct json_object *entry, struct slice name)
 static void the_cases_of_every_protocol(void **state)
 {
   (void)state;
-  for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
-    protocol = protocols[i];
+  for (size_t i = 0; (protocol = codec_at(i)); i++) {
     cases = transcript_load(protocol->name, "codec.json");
     checked = 0;
     each_case("decode", check_decode);
@@ -281,8 +332,7 @@ static void whole_cut_and_mutated(void *arg, struct slice frame)
 static void any_bytes_are_answered(void **state)
 {
   (void)state;
-  for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
-    protocol = protocols[i];
+  for (size_t i = 0; (protocol = codec_at(i)); i++) {
     size_t frames = transcript_frames(protocol->name, whole_cut_and_mutated, NULL);
     print_message("%s: %zu frames\n", protocol->name, frames);
     assert_true(frames >= 20);

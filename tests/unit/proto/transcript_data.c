@@ -29,17 +29,30 @@ struct json_object *transcript_load(const char *protocol, const char *file)
   return load_path(path);
 }
 
+struct slice transcript_line(struct arena *arena, struct json_object *value)
+{
+  if (json_object_is_type(value, json_type_string)) {
+    struct slice text = {json_object_get_string(value), (size_t)json_object_get_string_len(value)};
+    return arena_copy(arena, text);
+  }
+  return arena_copy(arena, slice_of(json_object_to_json_string_ext(
+                               value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)));
+}
+
 struct slice transcript_text(struct arena *arena, struct json_object *object, const char *name)
 {
   struct json_object *member = NULL;
   if (!json_object_object_get_ex(object, name, &member) || !member) return (struct slice){NULL, 0};
-  if (json_object_is_type(member, json_type_string)) {
-    struct slice text = {json_object_get_string(member),
-                         (size_t)json_object_get_string_len(member)};
-    return arena_copy(arena, text);
-  }
-  return arena_copy(arena, slice_of(json_object_to_json_string_ext(
-                               member, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)));
+  return transcript_line(arena, member);
+}
+
+uint64_t transcript_number(struct json_object *object, const char *name)
+{
+  struct json_object *member = NULL;
+  if (!json_object_object_get_ex(object, name, &member)) return 0;
+  if (json_object_is_type(member, json_type_boolean)) return json_object_get_boolean(member);
+  assert_true(json_object_is_type(member, json_type_int));
+  return (uint64_t)json_object_get_int64(member);
 }
 
 bool transcript_is_null(struct json_object *object, const char *name)

@@ -5,6 +5,7 @@
 
 #include <json-c/json.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "base/error.h"
@@ -22,6 +23,12 @@ size_t transcript_frames(const char *protocol, transcript_frame_fn *visit, void 
 /* A member's string, or the compact JSON of any other value; empty where it is missing
  * or null. In the arena. */
 struct slice transcript_text(struct arena *arena, struct json_object *object, const char *name);
+
+/* The same of a whole value. */
+struct slice transcript_line(struct arena *arena, struct json_object *value);
+
+/* A member's whole number; 1 for true; 0 where it is missing. */
+uint64_t transcript_number(struct json_object *object, const char *name);
 
 /* Is there a member of that name that is null? */
 bool transcript_is_null(struct json_object *object, const char *name);
