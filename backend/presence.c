@@ -201,7 +201,7 @@ static void on_joined(void *arg, enum err err, const struct redisReply *reply)
     directory_claim(joining->backend, OWNER_USER, joining->join.user, on_claimed, joining);
     return;
   }
-  if (slice_is(word, "CONFLICT")) err = ERR_CONFLICT;
+  if (slice_is(word, "CONFLICT")) err = ERR_REPLACED;
   if (err == ERR_OK) err = read_joined(joining, reply, &joined);
   if (err != ERR_OK) {
     fail(joining, err);

@@ -20,7 +20,8 @@ struct presence_join {
 };
 
 struct presence_joined {
-  enum err err; /* ERR_OK, ERR_CONFLICT (PRESENCE_REFUSE), ERR_UNAVAILABLE */
+  enum err err; /* ERR_OK; ERR_REPLACED: another has the place (PRESENCE_REFUSE); ERR_CONFLICT: the
+                          * UUID is somebody else's; ERR_UNAVAILABLE */
   uint64_t num; /* the user's number; the user is made where there was none */
   struct slice uuid, name;
   size_t sessions;           /* of this user, in the whole cluster, this one included */

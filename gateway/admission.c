@@ -163,7 +163,7 @@ static void on_joined(void *arg, const struct presence_joined *joined)
   if (session->state != SESSION_JOINING) return;
   if (joined->err != ERR_OK) {
     enum err taken = session->protocol->exclusive_error;
-    door_refuse(session->door, joined->err == ERR_CONFLICT && taken ? taken : joined->err);
+    door_refuse(session->door, joined->err == ERR_REPLACED && taken ? taken : joined->err);
     return;
   }
   session_joined(session, joined->num, joined->uuid, joined->name);
@@ -189,7 +189,7 @@ static void on_rejoined(void *arg, const struct presence_joined *joined)
   struct session *session = asked_for(arg);
   if (!session) return;
   metric_add(METRIC_REJOINS, 1);
-  if (joined->err == ERR_CONFLICT) session_close(session, ERR_REPLACED);
+  if (joined->err == ERR_REPLACED) session_close(session, ERR_REPLACED);
 }
 
 void admission_rejoin(struct session *session)

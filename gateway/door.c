@@ -1,6 +1,7 @@
 /* See door.h. */
 #include "door.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -13,7 +14,10 @@
 #include "request_head.h"
 #include "session.h"
 
-enum { PATIENCE_MS = 10000 }; /* for a head to arrive, and for Redis to answer */
+enum {
+  PATIENCE_MS = 10000, /* for a head to arrive, and for Redis to answer */
+  LINGER_SECONDS = 1,  /* for a peer to read why it was dropped */
+};
 
 static void on_impatient(struct node *node, struct node_timer *timer)
 {
@@ -72,6 +76,14 @@ void door_end(struct lws *wsi)
 
 /* ---- the head ---------------------------------------------------------------------- */
 
+/* What the peer has begun it will not finish: its end is readable for ever, whatever the
+ * low-water mark says. */
+static bool peer_has_ended(const struct door *door)
+{
+  struct pollfd peer = {.fd = lws_get_socket_fd(door->wsi), .events = POLLRDHUP};
+  return poll(&peer, 1, 0) > 0;
+}
+
 /* More of the head is to come: not readable before there is more than now. */
 static void wait_for_more(struct door *door, size_t have)
 {
@@ -91,15 +103,20 @@ static void wait_no_more(struct door *door)
 /* Answers in libwebsockets' place what it would drop without a word, and ends. */
 static void answer_and_drop(struct door *door, enum err err)
 {
+  int fd = lws_get_socket_fd(door->wsi);
+  static char unread[REQUEST_HEAD_MAX_BYTES];
   char response[256];
   int len = snprintf(response, sizeof response,
                      "HTTP/1.1 %d %.*s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
                      err_http_status(err), SLICE_ARG(err_code(err)));
   metric_add_at(METRIC_HTTP_REQUESTS, err, 1);
+  /* What is unread when a socket is closed resets the connection, and the answer with it. */
+  while (recv(fd, unread, sizeof unread, MSG_DONTWAIT) == (ssize_t)sizeof unread) continue;
   /* The peer may be gone; it is dropped in either case. */
-  (void)!send(lws_get_socket_fd(door->wsi), response, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
+  (void)!send(fd, response, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
+  shutdown(fd, SHUT_WR);
   loop_hold(door->wsi, true);
-  lws_set_timeout(door->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+  lws_set_timeout(door->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LINGER_SECONDS);
 }
 
 /* libwebsockets reads it from here on, until the response is written. */
@@ -113,12 +130,32 @@ static bool let_through(struct door *door, enum door_state state)
 
 static bool plain_request(struct door *door, const struct request_head *head)
 {
-  if (head->has_body && !head->has_length) {
+  if ((head->has_body || head->chunked) && !head->has_length) {
     answer_and_drop(door, ERR_LENGTH_REQUIRED);
     return false;
   }
   node_timer_stop(door->node, &door->patience);
   return let_through(door, DOOR_HTTP);
+}
+
+void door_watch_first_frame(struct door *door)
+{
+  loop_set_gated(door->wsi, true);
+}
+
+static bool first_frame(struct door *door)
+{
+  unsigned char header[2];
+  ssize_t len = recv(lws_get_socket_fd(door->wsi), header, sizeof header, MSG_PEEK);
+  if (len == 1) {
+    wait_for_more(door, 1);
+    return false;
+  }
+  wait_no_more(door);
+  loop_set_gated(door->wsi, false);
+  bool masked = len < 2 || header[1] & 0x80;
+  if (!masked) session_close(door->session, ERR_PROTOCOL);
+  return masked;
 }
 
 bool door_readable(struct lws *wsi)
@@ -127,16 +164,19 @@ bool door_readable(struct lws *wsi)
   struct door *door = door_of(wsi);
   struct request_head head;
   if (!door) return true;
+  if (door->state == DOOR_OPEN) return first_frame(door);
   if (door->state == DOOR_ADMITTED || door->state == DOOR_REFUSED)
     return let_through(door, (enum door_state)door->state);
   ssize_t len = recv(lws_get_socket_fd(wsi), bytes, sizeof bytes, MSG_PEEK);
   if (len <= 0) return true; /* the end, or an error: libwebsockets finds out */
   switch (request_head_read((struct slice){bytes, (size_t)len}, &head)) {
   case HEAD_PARTIAL:
-    if ((size_t)len < sizeof bytes)
-      wait_for_more(door, (size_t)len);
-    else
+    if ((size_t)len == sizeof bytes)
       answer_and_drop(door, ERR_HEADERS_TOO_LARGE);
+    else if (peer_has_ended(door))
+      answer_and_drop(door, ERR_MALFORMED);
+    else
+      wait_for_more(door, (size_t)len);
     return false;
   case HEAD_BROKEN:
     answer_and_drop(door, ERR_MALFORMED);
@@ -163,6 +203,7 @@ static void go_on(struct door *door, enum door_state state)
 
 void door_admit(struct door *door)
 {
+  if (door->state != DOOR_ASKING) return; /* it was refused meanwhile */
   go_on(door, DOOR_ADMITTED);
 }
 
@@ -197,6 +238,10 @@ void door_request_done(struct lws *wsi)
 {
   struct door *door = door_of(wsi);
   if (!door) return;
+  /* Of a head in which libwebsockets saw no upgrade where the door did. */
+  give_back_session(door);
+  uncount(door);
+  read_peer(door); /* behind a proxy the next request may be another client's */
   door->state = DOOR_NEW;
   node_timer_set(door->node, &door->patience, PATIENCE_MS);
   loop_set_gated(wsi, true);

@@ -7,7 +7,7 @@
  * carries the verdict out.
  *
  *   NEW ──head──► ASKING ──admission──► ADMITTED ──101──► OPEN
- *    │               └────────────────► REFUSED ──status──► NEW (kept alive) or gone
+ *    │               └────────────────► REFUSED ──status──► gone
  *    └── no upgrade ─► HTTP ──response──► NEW
  */
 #ifndef PARLEY_GATEWAY_DOOR_H
@@ -52,6 +52,10 @@ void door_refuse(struct door *door, enum err reason);
 
 /* libwebsockets asks whether to upgrade: ERR_OK, or the reason not to. */
 enum err door_verdict(struct lws *wsi);
+
+/* libwebsockets accepts frames without a mask (RFC 6455, 5.1); a client that does not mask
+ * its first one is closed with 1002. */
+void door_watch_first_frame(struct door *door);
 
 /* The response to a plain request is written: the next one comes through the door. */
 void door_request_done(struct lws *wsi);

@@ -111,13 +111,26 @@ static int write_response(struct lws *wsi, const struct response *response, bool
   return written < 0 ? -1 : 0;
 }
 
+/* Whole, for libwebsockets takes a request that asks for an upgrade for one of HTTP/1.0. */
 int http_write_error(struct lws *wsi, enum err err)
 {
   struct response response = {0};
+  struct text bytes = {0};
   write_error(&response, err);
-  int result = write_response(wsi, &response, true);
+  text_append(&bytes, (struct slice){(char[LWS_PRE]){0}, LWS_PRE});
+  text_append_format(&bytes, "HTTP/1.1 %d %.*s\r\n", err_http_status(err), SLICE_ARG(err_code(err)));
+  /* RFC 6455, 4.4: a version that we do not speak is told which one we do. */
+  if (err == ERR_BAD_VERSION) text_append(&bytes, SLICE("Sec-WebSocket-Version: 13\r\n"));
+  text_append_format(&bytes,
+                     "Content-Type: application/json\r\nContent-Length: %zu\r\n"
+                     "Cache-Control: no-store\r\nConnection: close\r\n\r\n",
+                     response.body.len);
+  text_append(&bytes, text_slice(&response.body));
+  int written = lws_write(wsi, (unsigned char *)bytes.data + LWS_PRE, bytes.len - LWS_PRE,
+                          LWS_WRITE_HTTP_FINAL);
+  text_free(&bytes);
   text_free(&response.body);
-  return result;
+  return written < 0 ? -1 : 0;
 }
 
 int http_handle(struct node *node, struct lws *wsi)

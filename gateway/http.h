@@ -11,8 +11,8 @@
 /* LWS_CALLBACK_HTTP: answers the request. 0, or -1: libwebsockets is to close. */
 int http_handle(struct node *node, struct lws *wsi);
 
-/* Writes an error as a response, {"error":code,"message":text}, without ending the
- * transaction. 0, or -1. */
+/* Refuses an upgrade: {"error":code,"message":text}, and the connection is to end. 0, or
+ * -1: it could not be written. */
 int http_write_error(struct lws *wsi, enum err err);
 
 #endif

@@ -42,16 +42,15 @@ static int on_gone(struct lws *wsi, void *in, size_t len)
   return 0;
 }
 
-/* 0: upgrade. 1: the response has been written. */
+/* 0: upgrade. -1: the response has been written, close. */
 static int on_confirm_upgrade(struct lws *wsi, void *in, size_t len)
 {
   (void)in;
   (void)len;
   enum err err = door_verdict(wsi);
   if (err == ERR_OK) return 0;
-  if (http_write_error(wsi, err)) return -1;
-  door_request_done(wsi);
-  return 1;
+  http_write_error(wsi, err);
+  return -1;
 }
 
 static int on_established(struct lws *wsi, void *in, size_t len)
@@ -61,6 +60,7 @@ static int on_established(struct lws *wsi, void *in, size_t len)
   (void)len;
   if (!door || !door->session) return -1;
   door->state = DOOR_OPEN;
+  door_watch_first_frame(door);
   session_open(door->session, wsi);
   return 0;
 }

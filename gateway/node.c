@@ -275,11 +275,11 @@ static void end(struct run *run)
   if (node->backend) backend_free(node->backend);
   for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
     if (events[i]) event_free(events[i]);
+  wheel_free(&node->wheel); /* before those departures that hang in it */
   hub_free(node->hub);
   sessions_free(node->sessions);
   attendance_free(node->attendance);
   address_counts_free(&node->addresses);
-  wheel_free(&node->wheel);
   json_reader_free(node->json);
   event_base_free(node->base);
   if (run->reloaded) {

@@ -66,12 +66,12 @@ static void test_refusal_is_by_protocol_and_device(void **state)
 {
   (void)state;
   assert_int_equal(join(&node, "a", "gw-1-a", "simple", "", PRESENCE_REFUSE).err, ERR_OK);
-  assert_int_equal(join(&node, "a", "gw-1-b", "simple", "", PRESENCE_REFUSE).err, ERR_CONFLICT);
+  assert_int_equal(join(&node, "a", "gw-1-b", "simple", "", PRESENCE_REFUSE).err, ERR_REPLACED);
   assert_string_equal(redis_ask(&redis, "HKEYS parley:user:{a}:sessions"), "gw-1-a");
   WAIT(base, strcmp(redis_ask(&redis, "HKEYS parley:node:{gw-1}:sessions"), "gw-1-a") == 0);
   assert_int_equal(join(&node, "a", "gw-1-c", "simple", "phone two", PRESENCE_REFUSE).err, ERR_OK);
   assert_int_equal(join(&node, "a", "gw-1-d", "simple", "phone two", PRESENCE_REFUSE).err,
-                   ERR_CONFLICT);
+                   ERR_REPLACED);
   assert_int_equal(join(&node, "a", "gw-1-e", "simple", "phone", PRESENCE_REFUSE).err, ERR_OK);
   assert_int_equal(join(&node, "a", "gw-1-f", "chat", "", PRESENCE_REFUSE).err, ERR_OK);
   /* The same session again is no other one: so it rejoins. */
