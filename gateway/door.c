@@ -147,7 +147,7 @@ static bool first_frame(struct door *door)
 {
   unsigned char header[2];
   ssize_t len = recv(lws_get_socket_fd(door->wsi), header, sizeof header, MSG_PEEK);
-  if (len == 1) {
+  if (len == 1 && !peer_has_ended(door)) {
     wait_for_more(door, 1);
     return false;
   }
