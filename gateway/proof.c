@@ -84,12 +84,18 @@ static void heartbeat(struct session *session)
     schedule(session, heartbeat_ms(session) - silent_ms);
     return;
   }
+  uint64_t since_ms = session->node->now_ms - session->heartbeat_ms;
+  if (session->unanswered && since_ms < heartbeat_ms(session)) {
+    schedule(session, heartbeat_ms(session) - since_ms); /* the timer rang for a proof */
+    return;
+  }
   if (session->unanswered >= HEARTBEATS_UNANSWERED) {
     metric_add_at(METRIC_PING_TIMEOUTS, session->protocol_index, 1);
     session_close(session, ERR_NO_PONG);
     return;
   }
   session->unanswered++;
+  session->heartbeat_ms = session->node->now_ms;
   if (!session->ping_out) ping(session);
   schedule(session, heartbeat_ms(session));
 }
@@ -109,11 +115,42 @@ static void on_timer(struct node *node, struct node_timer *timer)
 
 /* ---- the answer -------------------------------------------------------------------- */
 
+/* What travels with a confirmation, which the backend carries out in pieces. */
+struct confirmation {
+  struct node *node;
+  uint64_t id;
+  size_t user_len;
+  char user[];
+};
+
+static void on_confirmed(void *arg, const struct page *page);
+
+static void confirm(struct confirmation *confirmation)
+{
+  struct slice user = {confirmation->user, confirmation->user_len};
+  inbox_confirm(confirmation->node->backend, user, confirmation->id, on_confirmed, confirmation);
+}
+
 /* The senders of what has provably arrived are told, where they can be. */
 static void on_confirmed(void *arg, const struct page *page)
 {
-  struct node *node = arg;
-  if (page->err == ERR_OK) dispatch_tell_senders(node, page, KIND_MESSAGE_DELIVERED);
+  struct confirmation *confirmation = arg;
+  if (page->err == ERR_OK) {
+    dispatch_tell_senders(confirmation->node, page, KIND_MESSAGE_DELIVERED);
+    if (page->more) {
+      confirm(confirmation);
+      return;
+    }
+  }
+  free(confirmation);
+}
+
+static void confirm_up_to(struct node *node, struct slice user, uint64_t id)
+{
+  struct confirmation *confirmation = memory_alloc(sizeof *confirmation + user.len);
+  *confirmation = (struct confirmation){node, id, user.len};
+  memcpy(confirmation->user, user.data, user.len);
+  confirm(confirmation);
 }
 
 static void prove(struct subscription *subscription)
@@ -123,8 +160,7 @@ static void prove(struct subscription *subscription)
   if (subscription->pinged <= subscription->proven) return;
   subscription->proven = subscription->pinged;
   if (topic->kind == OWNER_USER && subscription->pinged_id)
-    inbox_confirm(session->node->backend, topic->owner, subscription->pinged_id, on_confirmed,
-                  session->node);
+    confirm_up_to(session->node, topic->owner, subscription->pinged_id);
   else if (topic->kind == OWNER_ROOM && subscription->member)
     room_cursor_set(session->node->backend, topic->owner, session->user.id, subscription->proven);
 }

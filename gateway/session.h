@@ -51,6 +51,7 @@ struct session {
   size_t message_bytes;                /* of all its pieces, those dropped included */
   struct bucket frames, bytes;
   uint64_t opened_ms, heard_ms; /* monotonic */
+  uint64_t heartbeat_ms;        /* when the newest of the unanswered heartbeats was sent */
   uint32_t frames_in, frames_out;
   uint16_t in_flight;                    /* commands begun and not answered */
   uint8_t state;                         /* enum session_state */
