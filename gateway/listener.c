@@ -59,6 +59,9 @@ static int on_established(struct lws *wsi, void *in, size_t len)
   (void)in;
   (void)len;
   if (!door || !door->session) return -1;
+  /* What libwebsockets itself finds wrong with a frame it closes, some of it without a code
+   * (a ping of over 125 bytes); whoever closes for another reason sets that. */
+  lws_close_reason(wsi, LWS_CLOSE_STATUS_PROTOCOL_ERR, NULL, 0);
   door->state = DOOR_OPEN;
   door_watch_first_frame(door);
   session_open(door->session, wsi);
