@@ -72,8 +72,11 @@ install_groups() {
   ((${#missing[@]})) || return 0
   apt_lists
   say "installing ${missing[*]}"
+  local log
+  log=$(mktemp)
   as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 \
-    --no-install-recommends install "${missing[@]}" >&2
+    --no-install-recommends install "${missing[@]}" >"$log" 2>&1 || { cat "$log" >&2; fail "apt-get could not install them"; }
+  rm -f "$log"
 }
 
 # ---- libwebsockets and hiredis from source ---------------------------------------------------

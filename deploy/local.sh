@@ -33,11 +33,6 @@ done
 # ---- building --------------------------------------------------------------------------------
 
 deploy/deps.sh build run local
-if [[ ! tests/node_modules/.package-lock.json -nt tests/package-lock.json ]]; then
-  say "installing the WebSocket client"
-  (cd tests && npm ci --silent)
-  touch tests/node_modules/.package-lock.json
-fi
 say "building"
 built=$(mktemp)
 { cmake --preset release && cmake --build --preset release --target parley; } >"$built" 2>&1 || {

@@ -9,8 +9,16 @@
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 
-// The client that the tests use; deploy/local.sh installs it.
-const { WebSocket } = createRequire(new URL('../tests/package.json', import.meta.url))('ws');
+// The client library that the tests use: theirs, or the distribution's (node-ws).
+function library() {
+  const require = createRequire(new URL('../tests/package.json', import.meta.url));
+  try {
+    return require('ws');
+  } catch {
+    return require('/usr/share/nodejs/ws');
+  }
+}
+const { WebSocket } = library();
 
 const QUIET_MS = 500; // so long after the last frame there is nothing more to wait for
 const PATIENCE_MS = 10_000;

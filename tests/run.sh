@@ -47,7 +47,7 @@ sources() { find proto backend gateway -name '*.c' | sort; }
 
 prepare() {
   heading "what is needed"
-  timeout -k 10 900 deploy/deps.sh build run local test || stop_here "installing what is missing"
+  timeout -k 10 900 deploy/deps.sh build run node test || stop_here "installing what is missing"
   if [[ ! tests/node_modules/.package-lock.json -nt tests/package-lock.json ]]; then
     (cd tests && timeout -k 10 300 npm ci --silent) || stop_here "npm ci"
     touch tests/node_modules/.package-lock.json

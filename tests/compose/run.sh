@@ -58,7 +58,7 @@ down() {
   if ((own_engine)) && [[ -e /var/run/docker.pid ]]; then kill "$(cat /var/run/docker.pid)"; fi
 }
 
-timeout -k 10 900 deploy/deps.sh local >&2 || fault "node is missing"
+timeout -k 10 900 deploy/deps.sh node >&2 || fault "node is missing"
 if [[ ! tests/node_modules/.package-lock.json -nt tests/package-lock.json ]]; then
   (cd tests && timeout -k 10 300 npm ci --silent) || fault "npm ci"
   touch tests/node_modules/.package-lock.json
