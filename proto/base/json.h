@@ -60,6 +60,10 @@ bool json_key_is(struct slice raw_key, struct slice name);
  * (as json-c reads it); empty where it is missing. */
 struct slice json_member(struct slice object, struct slice name);
 
+/* The same for `count` names in one walk: values[i] is the member called names[i]. */
+void json_members(struct slice object, const struct slice *names, size_t count,
+                  struct slice *values);
+
 /* What a raw value is, told by its first byte. */
 bool json_is_string(struct slice raw);
 bool json_is_number(struct slice raw);

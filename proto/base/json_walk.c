@@ -146,3 +146,16 @@ struct slice json_member(struct slice object, struct slice name)
   }
   return found;
 }
+
+void json_members(struct slice object, const struct slice *names, size_t count,
+                  struct slice *values)
+{
+  for (size_t i = 0; i < count; i++) values[i] = (struct slice){NULL, 0};
+  struct slice key, value;
+  struct json_walk walk = json_walk(object);
+  while (json_walk_next(&walk, &key, &value)) {
+    for (size_t i = 0; i < count; i++) {
+      if (json_key_is(key, names[i])) values[i] = value;
+    }
+  }
+}

@@ -128,7 +128,8 @@ static inline void check_replies(const struct protocol *protocol, const struct s
   bool courtesy = kept.kind == COMMAND_NONE || kept.kind == COMMAND_TYPING;
   const enum err errs[] = {ERR_OK, ERR_UNAVAILABLE, ERR_NOT_IN_ROOM};
   for (size_t i = 0; i < sizeof errs / sizeof errs[0]; i++) {
-    const struct outcome outcome = {.err = errs[i], .message_id = 65537, .ts_ms = view->now_ms};
+    const struct outcome outcome = {
+        .err = errs[i], .message_id = 65537, .ts_ms = view->now_ms, .already = true};
     struct text answer = {0};
     protocol->reply(view, &kept, &outcome, &answer);
     check_is_json(text_slice(&answer));

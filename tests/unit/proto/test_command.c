@@ -80,12 +80,44 @@ static void what_the_client_is_told(void **state)
   assert_int_equal(command_err(&refused, &(struct outcome){.err = ERR_OK}), ERR_MALFORMED);
 }
 
+static void addresses_by_uuid(void **state)
+{
+  (void)state;
+  struct arena arena = {0};
+  struct address address;
+  const struct slice lower = SLICE("5e4cf0a2-0a6c-4f3f-8d58-1c0d2a9e7b10");
+  assert_int_equal(address_parse_uuid(&arena, lower, &address), ERR_OK);
+  assert_int_equal(address.kind, ADDRESS_UUID);
+  assert_ptr_equal(address.id.data, lower.data); /* nothing to change, nothing to copy */
+  assert_true(slice_equal(address.id, lower));
+  const struct slice upper = SLICE("5E4CF0A2-0a6c-4F3f-8d58-1C0D2A9E7B10");
+  assert_int_equal(address_parse_uuid(&arena, upper, &address), ERR_OK);
+  assert_true(slice_equal(address.id, lower));
+  static const char *const none[] = {
+      "",
+      "lobby",
+      "00000000-0000-0000-0000-000000000000", /* the server's */
+      "5e4cf0a2-0a6c-4f3f-8d58-1c0d2a9e7b1",
+      "5e4cf0a2-0a6c-4f3f-8d58-1c0d2a9e7b100",
+      "5e4cf0a200a6c-4f3f-8d58-1c0d2a9e7b10",
+      "5e4cf0a2-0a6c-4f3f-8d58-1c0d2a9e7b1g",
+      "5e4cf0a2-0a6c-4f3f-8d58-1c0d2a9e7b1G",
+      "{5e4cf0a-0a6c-4f3f-8d58-1c0d2a9e7b1}",
+      "-e4cf0a2-0a6c-4f3f-8d58-1c0d2a9e7b10",
+  };
+  for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+    assert_int_equal(address_parse_uuid(&arena, slice_of(none[i]), &address), ERR_NOT_FOUND);
+    assert_int_equal(address.kind, ADDRESS_NONE);
+  }
+  assert_int_equal(address_parse_uuid(&arena, (struct slice){NULL, 0}, &address), ERR_NOT_FOUND);
+  arena_free(&arena);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(commands_stand_in_order),
-      cmocka_unit_test(addresses),
-      cmocka_unit_test(rooms_as_free_text),
+      cmocka_unit_test(commands_stand_in_order), cmocka_unit_test(addresses),
+      cmocka_unit_test(addresses_by_uuid),       cmocka_unit_test(rooms_as_free_text),
       cmocka_unit_test(what_the_client_is_told),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,6 +94,24 @@ static void members_by_name(void **state)
   assert_int_equal(json_member((struct slice){NULL, 0}, SLICE("a")).len, 0);
 }
 
+static void several_members_at_once(void **state)
+{
+  (void)state;
+  static const struct slice names[] = {{"a", 1}, {"bc", 2}, {"missing", 7}, {"d", 1}, {"a", 1}};
+  struct slice values[5] = {[2] = SLICE("stale")};
+  const struct slice text =
+      SLICE("{\"d\":[{\"a\":0}],\"a\":1,\"b\\u0063\":\"x\",\"a\": 2 ,\"D\":9}");
+  json_members(text, names, 5, values);
+  assert_true(slice_is(values[0], "2")); /* the last of two */
+  assert_true(slice_is(values[1], "\"x\""));
+  assert_int_equal(values[2].len, 0);
+  assert_true(slice_is(values[3], "[{\"a\":0}]"));
+  assert_true(slice_is(values[4], "2")); /* asked for twice */
+  for (size_t i = 0; i < 5; i++) assert_true(slice_equal(values[i], json_member(text, names[i])));
+  json_members(SLICE("[\"a\",1]"), names, 5, values);
+  for (size_t i = 0; i < 5; i++) assert_int_equal(values[i].len, 0);
+}
+
 /* Walks everything there is, nested values too; each slice must lie inside `text`. */
 static void walk_all(struct slice text, struct slice part, int depth)
 {
@@ -146,6 +164,7 @@ int main(void)
       cmocka_unit_test(empty_containers_and_scalars_have_nothing),
       cmocka_unit_test(broken_text_ends_the_walk),
       cmocka_unit_test(members_by_name),
+      cmocka_unit_test(several_members_at_once),
       cmocka_unit_test(any_bytes_are_safe),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

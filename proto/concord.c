@@ -1,0 +1,321 @@
+/* concord (seed 003, protocols.md, proto/concord.md): channels by number, threads, typing,
+ * edits, deletions, reactions. What a client sends is answered by what it causes; only a
+ * failure has an answer of its own.
+ *
+ * From the client:
+ *   {"type":"chat_written","channelId":1,"threadId":null,"sentAt":1,"content":"hi"}  COMMAND_SEND
+ *   {"type":"chat_typing","channelId":1,"threadId":null,"sentAt":1}                COMMAND_TYPING
+ *   {"type":"chat_reaction","chatId":65537,"reaction":"+1","adding":true}           COMMAND_REACT
+ *   anything else                                                                 COMMAND_REFUSED
+ *
+ * To the client:
+ *   message.sent, notice  {"type":"chat_sent","chat":{"id":65537,"createdAt":1,"authorId":7,
+ *                          "channelId":1,"threadId":null,"content":"hi","edited":false,
+ *                          "reactions":{}}}
+ *   message.edited        {"type":"chat_edited","chatId":65537,"channelId":1,"threadId":null,
+ *                          "content":"hi!"}
+ *   message.deleted       {"type":"chat_deleted","chatId":65537,"channelId":1,"threadId":null}
+ *   reaction.updated      {"type":"chat_reactions_updated","chatId":65537,"channelId":1,
+ *                          "threadId":null,"reactions":{"+1":5}}
+ *   typing                {"type":"chat_typing","userId":7,"channelId":1,"threadId":null,"sentAt":1}
+ *   presence.*            {"type":"user_status_updated","userId":7,"status":"ONLINE"}   additive
+ *   room.created          {"type":"channel_created","channel":{"id":2,"parentChannelId":null,
+ *                          "ordinality":0,"name":"Den","description":null,"capabilities":[],
+ *                          "createdAt":1,"createdByUserId":7}}                          additive
+ *   room.deleted          {"type":"channel_deleted","channelId":2}                      additive
+ *   any failure           {"type":"error","code":"forbidden","message":"not allowed"}   additive
+ *
+ * Members stand in the order in which the seed, or the original system, writes them. */
+#include "protocol.h"
+#include "typed_frame.h"
+
+/* The lobby's channel. */
+enum { LOBBY_NUMBER = 1 };
+
+/* ---- decode ---- */
+
+/* The members of a client's frame that have a meaning. `sentAt` has none: the time is the
+ * server's. */
+enum member {
+  MEMBER_TYPE = TYPED_FRAME_TYPE,
+  MEMBER_CHANNEL_ID,
+  MEMBER_THREAD_ID,
+  MEMBER_CONTENT,
+  MEMBER_CHAT_ID,
+  MEMBER_REACTION,
+  MEMBER_ADDING,
+  MEMBER_COUNT
+};
+
+static const struct slice member_names[MEMBER_COUNT] = {
+    [MEMBER_TYPE] = {"type", 4},          [MEMBER_CHANNEL_ID] = {"channelId", 9},
+    [MEMBER_THREAD_ID] = {"threadId", 8}, [MEMBER_CONTENT] = {"content", 7},
+    [MEMBER_CHAT_ID] = {"chatId", 6},     [MEMBER_REACTION] = {"reaction", 8},
+    [MEMBER_ADDING] = {"adding", 6},
+};
+
+/* The number of a channel or a chat. 0 is nobody's: the server's own channel, in which
+ * nobody can write, and no message. */
+static enum err read_number(struct slice raw, uint64_t *number)
+{
+  if (!json_whole_number(raw, number)) return ERR_MALFORMED;
+  return *number ? ERR_OK : ERR_NOT_FOUND;
+}
+
+static enum err read_channel(const struct slice *members, struct address *to)
+{
+  to->kind = ADDRESS_NUMBER;
+  return read_number(members[MEMBER_CHANNEL_ID], &to->num);
+}
+
+/* Null, or missing, is no thread. */
+static enum err read_thread(const struct slice *members, struct slice *thread)
+{
+  struct slice raw = members[MEMBER_THREAD_ID];
+  if (raw.len == 0 || json_is_null(raw)) return ERR_OK;
+  *thread = raw;
+  return json_is_number(raw) ? ERR_OK : ERR_MALFORMED;
+}
+
+static enum err read_written(struct arena *arena, const struct slice *members, struct command *send)
+{
+  (void)arena;
+  send->text = members[MEMBER_CONTENT];
+  if (!json_is_string(send->text)) return ERR_MALFORMED;
+  enum err err = read_thread(members, &send->thread);
+  return err == ERR_OK ? read_channel(members, &send->to) : err;
+}
+
+static enum err read_typing(struct arena *arena, const struct slice *members,
+                            struct command *typing)
+{
+  (void)arena;
+  enum err err = read_thread(members, &typing->thread);
+  return err == ERR_OK ? read_channel(members, &typing->to) : err;
+}
+
+static enum err read_reaction(struct arena *arena, const struct slice *members,
+                              struct command *react)
+{
+  react->adding = slice_is(members[MEMBER_ADDING], "true");
+  if (!react->adding && !slice_is(members[MEMBER_ADDING], "false")) return ERR_MALFORMED;
+  if (!json_is_string(members[MEMBER_REACTION])) return ERR_MALFORMED;
+  react->reaction = json_string(arena, members[MEMBER_REACTION]);
+  if (react->reaction.len == 0) return ERR_MALFORMED;
+  return read_number(members[MEMBER_CHAT_ID], &react->message_id);
+}
+
+static const struct typed_frame types[] = {
+    {{"chat_written", 12}, COMMAND_SEND, read_written},
+    {{"chat_typing", 11}, COMMAND_TYPING, read_typing},
+    {{"chat_reaction", 13}, COMMAND_REACT, read_reaction},
+};
+
+static const struct typed_frames frames = {
+    .member_names = member_names,
+    .member_count = MEMBER_COUNT,
+    .types = types,
+    .type_count = sizeof types / sizeof types[0],
+};
+
+static void decode(const struct session_view *session, struct slice frame,
+                   struct decoding *decoding)
+{
+  (void)session;
+  typed_frame_decode(&frames, frame, decoding);
+}
+
+/* ---- encode ---- */
+
+/* The number of the channel that the event is in; false where it is in none. */
+static bool find_channel(const struct envelope *event, uint64_t *number)
+{
+  switch (event->to.kind) {
+  case PARTY_ROOM:
+    *number = event->to.num;
+    return true;
+  case PARTY_USER:
+    /* What the server writes to one user comes from its own channel. */
+    *number = event->kind == KIND_NOTICE ? 0 : event->dialog.num;
+    return event->kind == KIND_NOTICE || event->dialog.kind != PARTY_NONE;
+  case PARTY_ALL:
+    *number = event->to.num ? event->to.num : LOBBY_NUMBER;
+    return true;
+  default:
+    return false;
+  }
+}
+
+static void append_number(struct text *out, struct slice name, uint64_t number)
+{
+  text_append(out, name);
+  text_append_number(out, number);
+}
+
+/* "channelId":1,"threadId":null */
+static void append_place(const struct envelope *event, uint64_t channel, struct text *out)
+{
+  append_number(out, SLICE("\"channelId\":"), channel);
+  text_append(out, SLICE(",\"threadId\":"));
+  text_append(out, event->thread.len ? event->thread : SLICE("null"));
+}
+
+static void append_reactions(const struct envelope *event, struct text *out)
+{
+  text_append(out, SLICE(",\"reactions\":"));
+  text_append(out, event->reactions.len ? event->reactions : SLICE("{}"));
+}
+
+static bool encode_sent(struct arena *arena, const struct envelope *event, struct text *out)
+{
+  uint64_t channel;
+  if (!find_channel(event, &channel)) return false;
+  append_number(out, SLICE("{\"type\":\"chat_sent\",\"chat\":{\"id\":"), event->id);
+  append_number(out, SLICE(",\"createdAt\":"), event->ts_ms);
+  append_number(out, SLICE(",\"authorId\":"), event->from.num);
+  text_append_char(out, ',');
+  append_place(event, channel, out);
+  text_append(out, SLICE(",\"content\":"));
+  text_append(out, envelope_shown_text(arena, event));
+  text_append(out, event->edited_ms ? SLICE(",\"edited\":true") : SLICE(",\"edited\":false"));
+  append_reactions(event, out);
+  text_append(out, SLICE("}}"));
+  return true;
+}
+
+/* What edits, deletions and reactions begin with, from the type on:
+ * {"type":"chat_deleted","chatId":65537,"channelId":1,"threadId":null */
+static bool append_chat(const struct envelope *event, struct slice opening, struct text *out)
+{
+  uint64_t channel;
+  if (!find_channel(event, &channel)) return false;
+  append_number(out, opening, event->message_id);
+  text_append_char(out, ',');
+  append_place(event, channel, out);
+  return true;
+}
+
+static bool encode_edited(struct arena *arena, const struct envelope *event, struct text *out)
+{
+  if (!append_chat(event, SLICE("{\"type\":\"chat_edited\",\"chatId\":"), out)) return false;
+  text_append(out, SLICE(",\"content\":"));
+  text_append(out, envelope_shown_text(arena, event));
+  text_append_char(out, '}');
+  return true;
+}
+
+static bool encode_deleted(struct arena *arena, const struct envelope *event, struct text *out)
+{
+  (void)arena;
+  if (!append_chat(event, SLICE("{\"type\":\"chat_deleted\",\"chatId\":"), out)) return false;
+  text_append_char(out, '}');
+  return true;
+}
+
+static bool encode_reactions(struct arena *arena, const struct envelope *event, struct text *out)
+{
+  (void)arena;
+  if (!append_chat(event, SLICE("{\"type\":\"chat_reactions_updated\",\"chatId\":"), out)) {
+    return false;
+  }
+  append_reactions(event, out);
+  text_append_char(out, '}');
+  return true;
+}
+
+static bool encode_typing(struct arena *arena, const struct envelope *event, struct text *out)
+{
+  (void)arena;
+  uint64_t channel;
+  if (!find_channel(event, &channel)) return false;
+  append_number(out, SLICE("{\"type\":\"chat_typing\",\"userId\":"), event->from.num);
+  text_append_char(out, ',');
+  append_place(event, channel, out);
+  append_number(out, SLICE(",\"sentAt\":"), event->ts_ms);
+  text_append_char(out, '}');
+  return true;
+}
+
+static bool encode_presence(struct arena *arena, const struct envelope *event, struct text *out)
+{
+  (void)arena;
+  bool online = event->kind == KIND_PRESENCE_ONLINE;
+  append_number(out, SLICE("{\"type\":\"user_status_updated\",\"userId\":"), event->from.num);
+  text_append(out, online ? SLICE(",\"status\":\"ONLINE\"}") : SLICE(",\"status\":\"OFFLINE\"}"));
+  return true;
+}
+
+/* Rooms are one flat list here: every channel is at the top, none before another, and
+ * can do what every one can. The text of the event is its description. */
+static bool encode_created(struct arena *arena, const struct envelope *event, struct text *out)
+{
+  (void)arena;
+  if (event->to.kind != PARTY_ROOM) return false;
+  append_number(out, SLICE("{\"type\":\"channel_created\",\"channel\":{\"id\":"), event->to.num);
+  text_append(out, SLICE(",\"parentChannelId\":null,\"ordinality\":0,\"name\":"));
+  text_append_json_string(out, event->to.name.len ? event->to.name : event->to.id);
+  text_append(out, SLICE(",\"description\":"));
+  text_append(out, event->text.len ? event->text : SLICE("null"));
+  append_number(out, SLICE(",\"capabilities\":[],\"createdAt\":"), event->ts_ms);
+  append_number(out, SLICE(",\"createdByUserId\":"), event->from.num);
+  text_append(out, SLICE("}}"));
+  return true;
+}
+
+static bool encode_removed(struct arena *arena, const struct envelope *event, struct text *out)
+{
+  (void)arena;
+  if (event->to.kind != PARTY_ROOM) return false;
+  append_number(out, SLICE("{\"type\":\"channel_deleted\",\"channelId\":"), event->to.num);
+  text_append_char(out, '}');
+  return true;
+}
+
+/* What this protocol can say. */
+static bool (*const encoders[KIND_COUNT])(struct arena *arena, const struct envelope *event,
+                                          struct text *out) = {
+    [KIND_MESSAGE_SENT] = encode_sent,          [KIND_NOTICE] = encode_sent,
+    [KIND_MESSAGE_EDITED] = encode_edited,      [KIND_MESSAGE_DELETED] = encode_deleted,
+    [KIND_REACTION_UPDATED] = encode_reactions, [KIND_TYPING] = encode_typing,
+    [KIND_PRESENCE_ONLINE] = encode_presence,   [KIND_PRESENCE_OFFLINE] = encode_presence,
+    [KIND_ROOM_CREATED] = encode_created,       [KIND_ROOM_DELETED] = encode_removed,
+};
+
+static bool encode(struct arena *arena, const struct envelope *event, struct slice reader,
+                   struct text *out)
+{
+  (void)reader; /* a number names the same conversation to everybody */
+  return encoders[event->kind] && encoders[event->kind](arena, event, out);
+}
+
+/* ---- reply ---- */
+
+static void reply(const struct session_view *session, const struct command *command,
+                  const struct outcome *outcome, struct text *out)
+{
+  (void)session;
+  enum err err = command_err(command, outcome);
+  if (err == ERR_OK) return; /* its sender is shown what it caused, as all are */
+  text_append(out, SLICE("{\"type\":\"error\",\"code\":"));
+  text_append_json_string(out, err_code(err));
+  text_append(out, SLICE(",\"message\":"));
+  text_append_json_string(out, err_text(err));
+  text_append_char(out, '}');
+}
+
+/* The first one is the original system's. */
+static const char *const paths[] = {"/client", "/concord", NULL};
+
+const struct protocol protocol_concord = {
+    .name = "concord",
+    .paths = paths,
+    .hears = HEARS_PUBLIC | HEARS_MEMBERSHIPS,
+    .own = OWN_ALL,
+    .exclusive = EXCLUSIVE_NO,
+    .direct_keep = KEEP_LOG,
+    .room_keep = KEEP_LOG,
+    .identify = request_claim,
+    .decode = decode,
+    .encode = encode,
+    .reply = reply,
+};

@@ -1,0 +1,4 @@
+/* The codec of rooms, fed anything. */
+#include "fuzz_protocol.h"
+
+FUZZ_PROTOCOL(rooms)
