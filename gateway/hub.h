@@ -27,6 +27,7 @@ struct topic {
   struct bucket sends;    /* of a user: the rate of what they send from here */
   bool confirmed;         /* nothing published is missed */
   bool page_in_flight, due;
+  uint32_t pages;      /* asked for so far */
   uint64_t serial; /* tells it from an earlier topic of the same name */
   size_t name_len;
   char name[];
@@ -60,6 +61,7 @@ struct subscription {
   uint64_t expected_ms; /* since when */
   uint8_t state;        /* enum sync_state */
   uint8_t start;        /* enum start */
+  uint32_t pages_before;      /* of the topic when READING began: older ones tell it nothing */
   bool located;         /* `cursor` means something */
   bool member;          /* of a room: its cursor is kept in Redis */
 };

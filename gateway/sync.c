@@ -31,6 +31,7 @@ static struct topic *due_topics;
 struct page_request {
   struct node *node;
   uint64_t after, serial;
+  uint32_t number; /* of the topic's pages */
   enum owner_kind kind;
   size_t owner_len;
   char owner[];
@@ -67,6 +68,15 @@ static bool outbox_full(const struct session *session)
   return session->outbox.bytes > session->node->config->outbox_bytes / 2;
 }
 
+/* The list is read, by pages that are yet to be asked for: one that is on its way may be
+ * older than what made it necessary. `hint` is the highest seq known to be in the list. */
+static void begin_reading(struct subscription *subscription, uint64_t hint)
+{
+  subscription->state = SYNC_READING;
+  subscription->hint = hint;
+  subscription->pages_before = subscription->topic->pages;
+}
+
 /* ---- where to begin ---------------------------------------------------------------- */
 
 static void go_live(struct subscription *subscription, uint64_t seq)
@@ -81,7 +91,7 @@ static void start_at(struct node *node, struct subscription *subscription, uint6
 {
   subscription->cursor = subscription->proven = cursor;
   subscription->located = true;
-  subscription->state = SYNC_READING;
+  begin_reading(subscription, subscription->hint);
   read_on(node, subscription->topic);
 }
 
@@ -101,11 +111,14 @@ static void on_located(void *arg, const struct page *page)
   free(request);
 }
 
-/* A newcomer to a topic that another session hears live begins where that one is. */
+/* A newcomer to a topic that another session hears live begins where that one is; one that
+ * is being closed is shown nothing any more, and stays behind. */
 static const struct subscription *live_neighbour(const struct subscription *subscription)
 {
   for (const struct subscription *each = subscription->topic->first; each; each = each->next)
-    if (each != subscription && each->state == SYNC_LIVE) return each;
+    if (each != subscription && each->state == SYNC_LIVE &&
+        each->session->state != SESSION_CLOSING)
+      return each;
   return NULL;
 }
 
@@ -115,7 +128,10 @@ static void locate(struct node *node, struct subscription *subscription)
   subscription->hint = 0;
   struct session *session = subscription->session;
   if (subscription->start == START_UNREAD) {
-    admission_subscribed(session); /* presence_join brings the page: sync_first_page */
+    /* presence_join brings the page: sync_first_page. One that is under way was asked for
+     * before this confirmation, and may not tell all. */
+    if (session->joining) subscription->hint = UINT64_MAX;
+    admission_subscribed(session);
     return;
   }
   const struct subscription *neighbour = live_neighbour(subscription);
@@ -145,8 +161,7 @@ void sync_confirmed(struct node *node, struct topic *topic)
     next = each->next;
     if (each->state != SYNC_WAITING) continue;
     if (each->located) {
-      each->state = SYNC_READING; /* it was live before: goes on from its cursor */
-      each->hint = 0;
+      begin_reading(each, 0); /* it was live before: goes on from its cursor */
       reading = true;
     } else {
       locate(node, each);
@@ -182,6 +197,10 @@ static void take_page(struct subscription *subscription, const struct page *page
   struct topic *topic = subscription->topic;
   struct slice reader = topic->kind == OWNER_USER ? topic->owner : (struct slice){0};
   size_t skip = 0;
+  if (outbox_full(subscription->session)) {
+    subscription->state = SYNC_PAUSED; /* pages of many topics may come in one turn */
+    return;
+  }
   while (skip < count && events[skip].seq <= subscription->cursor) skip++;
   if (skip < count) {
     subscription->cursor = events[count - 1].seq;
@@ -196,6 +215,7 @@ static void take_page(struct subscription *subscription, const struct page *page
   /* The newest seq given out is the cursor also where its message is gone from the list
    * or was never kept; and where Redis lost some (a failover), counting begins again. */
   subscription->cursor = page->seq;
+  if (subscription->proven > page->seq) subscription->proven = page->seq;
   if (subscription->hint > page->seq) {
     subscription->hint = 0;
     return;
@@ -204,7 +224,15 @@ static void take_page(struct subscription *subscription, const struct page *page
 }
 
 /* Those whose cursor lies below where the page begins would miss what is between. */
-static void take_by_all(struct topic *topic, const struct page *page, uint64_t after)
+static bool is_for(const struct subscription *subscription, const struct page_request *request)
+{
+  return subscription->state == SYNC_READING && subscription->cursor >= request->after &&
+         subscription->pages_before < request->number &&
+         subscription->session->state != SESSION_CLOSING;
+}
+
+static void take_by_all(struct topic *topic, const struct page *page,
+                        const struct page_request *request)
 {
   static struct arena arena;
   arena_reset(&arena);
@@ -212,9 +240,7 @@ static void take_by_all(struct topic *topic, const struct page *page, uint64_t a
   size_t count = decode_page(&arena, page, events);
   for (struct subscription *each = topic->first, *next; each; each = next) {
     next = each->next;
-    if (each->state == SYNC_READING && each->cursor >= after &&
-        each->session->state != SESSION_CLOSING)
-      take_page(each, page, events, count);
+    if (is_for(each, request)) take_page(each, page, events, count);
   }
 }
 
@@ -224,20 +250,16 @@ static void on_page(void *arg, const struct page *page)
   struct node *node = request->node;
   struct topic *topic =
       hub_topic(node, request->kind, (struct slice){request->owner, request->owner_len});
-  uint64_t after = request->after;
-  bool same = topic && topic->serial == request->serial;
-  free(request);
-  if (!same) return;
-  topic->page_in_flight = false;
-  if (page->err == ERR_OK) {
-    take_by_all(topic, page, after);
-    read_on(node, topic);
-  } else if (page->err == ERR_UNAVAILABLE) {
-    make_due(topic);
-  } else { /* the room is gone: nothing to read */
-    const struct page nothing = {.err = ERR_OK};
-    take_by_all(topic, &nothing, 0);
+  if (topic && topic->serial == request->serial) {
+    topic->page_in_flight = false;
+    if (page->err == ERR_OK) {
+      take_by_all(topic, page, request); /* of a room that is gone: empty, the newest seq 0 */
+      read_on(node, topic);
+    } else {
+      make_due(topic);
+    }
   }
+  free(request);
 }
 
 /* Asks for the next page, if somebody reads and none is on its way. */
@@ -253,7 +275,12 @@ static void read_on(struct node *node, struct topic *topic)
   topic->page_in_flight = true;
   metric_add(METRIC_PAGES_READ, 1);
   struct page_request *request = memory_alloc(sizeof *request + topic->owner.len);
-  *request = (struct page_request){node, after, topic->serial, topic->kind, topic->owner.len};
+  *request = (struct page_request){.node = node,
+                                   .after = after,
+                                   .serial = topic->serial,
+                                   .number = ++topic->pages,
+                                   .kind = topic->kind,
+                                   .owner_len = topic->owner.len};
   memcpy(request->owner, topic->owner.data, topic->owner.len);
   if (topic->kind == OWNER_USER)
     inbox_page(node->backend, topic->owner, after, PAGE_MESSAGES, PAGE_BYTES, on_page, request);
@@ -267,7 +294,7 @@ void sync_first_page(struct node *node, struct subscription *subscription, const
   arena_reset(&arena);
   struct envelope *events = arena_alloc(&arena, (page->count + 1) * sizeof *events);
   size_t count = decode_page(&arena, page, events);
-  subscription->state = SYNC_READING;
+  begin_reading(subscription, subscription->hint);
   subscription->located = true;
   take_page(subscription, page, events, count);
   if (!subscription->topic->confirmed) subscription->state = SYNC_WAITING; /* lost meanwhile */
@@ -278,7 +305,7 @@ void sync_resume(struct node *node, struct session *session)
 {
   for (struct subscription *each = session->subscriptions; each; each = each->next_of_session) {
     if (each->state != SYNC_PAUSED || outbox_full(session)) continue;
-    each->state = SYNC_READING;
+    begin_reading(each, each->hint);
     read_on(node, each->topic);
   }
 }
@@ -302,8 +329,7 @@ void sync_offer(struct node *node, struct subscription *subscription, struct del
   }
   if (event->seq != subscription->cursor + 1) {
     metric_add(METRIC_GAPS_FILLED, 1);
-    subscription->state = SYNC_READING;
-    subscription->hint = 0;
+    begin_reading(subscription, event->seq);
     read_on(node, subscription->topic);
     return;
   }
@@ -335,7 +361,7 @@ static bool look_for_expected(struct node *node, struct subscription *subscripti
   subscription->expected = 0;
   if (subscription->state != SYNC_LIVE) return false;
   metric_add(METRIC_GAPS_FILLED, 1);
-  subscription->state = SYNC_READING;
+  begin_reading(subscription, 0);
   return false;
 }
 
