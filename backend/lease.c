@@ -24,8 +24,11 @@ static void on_dead(void *arg, enum err err, const struct redisReply *reply)
 {
   struct presence *presence = arg;
   if (err != ERR_OK || reply->type != REDIS_REPLY_ARRAY) return;
-  for (size_t i = 0; i < reply->elements; i++)
-    reaper_reap(presence->reaper, reply_slice(reply->element[i]));
+  for (size_t i = 0; i + 1 < reply->elements; i += 2) {
+    uint64_t heartbeat_ms;
+    if (reply_number(reply->element[i + 1], &heartbeat_ms))
+      reaper_reap(presence->reaper, reply_slice(reply->element[i]), heartbeat_ms);
+  }
 }
 
 static void look_for_dead(struct presence *presence)
@@ -48,12 +51,32 @@ static void note_gap(struct presence *presence, uint64_t now_ms)
   presence->beat_ms = now_ms;
 }
 
+static void on_life_written(void *arg, enum err err, const struct redisReply *reply)
+{
+  (void)reply;
+  struct presence *presence = arg;
+  if (err == ERR_OK) presence->life_ms = 0;
+}
+
+/* When this life of the node began: a reaper of the one before, who comes late, keeps off
+ * (node_take.lua). In front of every session's joining. */
+static void write_life(struct presence *presence)
+{
+  struct backend *backend = presence->backend;
+  store_begin_command(backend->store, "SET", 2);
+  store_key(backend->store, OWNER_NODE, slice_of(backend->options.node), ":life");
+  store_number(backend->store, presence->life_ms);
+  store_send(backend->store, on_life_written, presence);
+}
+
 static void on_held(struct presence *presence)
 {
   bool was_held = presence->lease == LEASE_HELD;
   bool lost = presence->lost;
   presence->lease = LEASE_HELD;
   presence->lost = false;
+  if (!was_held) presence->life_ms = presence->beat_ms;
+  if (presence->life_ms) write_life(presence);
   if (!was_held) log_event(LOG_INFO, "lease_held", LOG_S("node", presence->backend->options.node));
   if (lost) presence->events.lost(presence->events.arg);
   look_for_dead(presence);
@@ -65,7 +88,7 @@ static void on_beat(void *arg, enum err err, const struct redisReply *reply)
   uint64_t now_ms;
   presence->beating = false;
   if (presence->lease == LEASE_ENDED) return;
-  if (err != ERR_OK || reply->type != REDIS_REPLY_ARRAY || reply->elements != 2) return;
+  if (err != ERR_OK || reply->type != REDIS_REPLY_ARRAY || reply->elements < 2) return;
   struct slice word = reply_slice(reply->element[0]);
   if (!reply_number(reply->element[1], &now_ms)) return;
   note_gap(presence, now_ms);
@@ -78,7 +101,9 @@ static void on_beat(void *arg, enum err err, const struct redisReply *reply)
     lease_beat(presence);
   } else {
     /* The reaper calls lease_beat when it is done; somebody else's is waited for. */
-    reaper_reap(presence->reaper, slice_of(presence->backend->options.node));
+    uint64_t heartbeat_ms;
+    if (reply->elements == 3 && reply_number(reply->element[2], &heartbeat_ms))
+      reaper_reap(presence->reaper, slice_of(presence->backend->options.node), heartbeat_ms);
   }
 }
 
@@ -133,6 +158,11 @@ static void on_counted(void *arg, enum err err, const struct redisReply *reply)
   if (err != ERR_OK) {
     if (stopping.done) stopping.done(stopping.arg, err);
     return;
+  }
+  if (!count) {
+    store_begin_command(backend->store, "DEL", 1);
+    store_key(backend->store, OWNER_NODE, slice_of(backend->options.node), ":life");
+    store_send(backend->store, NULL, NULL);
   }
   store_begin(backend->store, SCRIPT_node_end, 1, 2);
   store_name(backend->store, "nodes");

@@ -20,6 +20,7 @@ struct presence {
   enum lease lease;
   bool lost;             /* it was held before: every session must join again */
   bool beating;          /* a heartbeat is not answered yet */
+  uint64_t life_ms;      /* Redis' time when the lease began; 0: it is written down */
   uint64_t beat_ms;      /* Redis' time of the last one */
   uint64_t reap_from_ms; /* Redis' time: before it nobody is declared dead */
   struct event *tick;
@@ -42,9 +43,9 @@ void lease_beat(struct presence *presence);
 
 /* reaper.c: clears away after dead nodes, one node at a time. When it was this node's
  * own name, lease_beat is called. A node that is waiting or under way is not taken on
- * a second time. */
+ * a second time. `heartbeat_ms`: its last one. */
 struct reaper *reaper_new(struct presence *presence);
 void reaper_free(struct reaper *reaper);
-void reaper_reap(struct reaper *reaper, struct slice node);
+void reaper_reap(struct reaper *reaper, struct slice node, uint64_t heartbeat_ms);
 
 #endif

@@ -29,6 +29,7 @@ enum {
 
 struct corpse {
   struct corpse *prev, *next;
+  uint64_t heartbeat_ms; /* its last one */
   size_t len;
   char node[];
 };
@@ -149,7 +150,7 @@ static void on_buried(void *arg, enum err err, const struct redisReply *reply)
   if (own && presence->lease == LEASE_ASKED) lease_beat(presence);
 }
 
-/* Nothing is left: off the list, then the lock (nobody marks it anew in between). */
+/* Nothing is left: off the list, then the lock (in this order: nobody else begins in between). */
 static void bury(struct reaper *reaper)
 {
   struct store *store = reaper->presence->backend->store;
@@ -159,8 +160,11 @@ static void bury(struct reaper *reaper)
   store_arg(store, node);
   store_arg(store, SLICE("cleared"));
   store_send(store, NULL, NULL);
-  store_begin_command(store, "DEL", 1);
+  store_begin(store, SCRIPT_node_release, 2, 2);
   store_key(store, OWNER_NODE, node, ":reaper");
+  store_key(store, OWNER_NODE, node, ":life");
+  store_arg(store, slice_of(reaper->presence->backend->options.node));
+  store_number(store, reaper->corpses->heartbeat_ms);
   store_send(store, on_buried, reaper);
 }
 
@@ -186,17 +190,19 @@ static void take(struct reaper *reaper)
   struct slice node = node_of(reaper->corpses);
   if (!reaper->busy) reaper->sessions = 0;
   reaper->busy = true;
-  store_begin(backend->store, SCRIPT_node_take, 3, 3);
+  store_begin(backend->store, SCRIPT_node_take, 4, 4);
   store_key(backend->store, OWNER_NODE, node, ":sessions");
   store_key(backend->store, OWNER_NODE, node, ":lost");
   store_key(backend->store, OWNER_NODE, node, ":reaper");
+  store_key(backend->store, OWNER_NODE, node, ":life");
   store_arg(backend->store, slice_of(backend->options.node));
   store_number(backend->store, LOCK_MS);
   store_number(backend->store, BATCH_SESSIONS);
+  store_number(backend->store, reaper->corpses->heartbeat_ms);
   store_send(backend->store, on_taken, reaper);
 }
 
-void reaper_reap(struct reaper *reaper, struct slice node)
+void reaper_reap(struct reaper *reaper, struct slice node, uint64_t heartbeat_ms)
 {
   struct corpse *corpse;
   DL_FOREACH(reaper->corpses, corpse)
@@ -206,6 +212,7 @@ void reaper_reap(struct reaper *reaper, struct slice node)
   corpse = memory_zalloc(sizeof *corpse + node.len);
   memcpy(corpse->node, node.data, node.len);
   corpse->len = node.len;
+  corpse->heartbeat_ms = heartbeat_ms;
   DL_APPEND(reaper->corpses, corpse);
   if (!reaper->busy) take(reaper);
 }

@@ -31,6 +31,7 @@ struct redisReply;
   X(node_beat)           \
   X(node_dead)           \
   X(node_end)            \
+  X(node_release)        \
   X(node_take)           \
   X(presence_join)       \
   X(record_make)         \

@@ -1,6 +1,6 @@
 -- The receiver proved to have everything up to the entry `id`: it leaves the list, unless
 -- the user also uses a protocol that acknowledges.
--- KEYS: unread, unread:messages, profile
+-- KEYS: unread, unread:messages, profile, unread:reactions
 -- ARGV: id, a reader since then (ms) keeps its entries, at most so many, at most so many bytes
 -- Answers as list_page: 0, 1 when there is more up to `id`, the lines that left.
 local reader = redis.call('HGET', KEYS[3], 'reader')
@@ -21,4 +21,5 @@ end
 if taken < at + 1 then out[2] = 1 end
 redis.call('LPOP', KEYS[1], taken)
 redis.call('HDEL', KEYS[2], unpack(ids, 1, taken))
+redis.call('HDEL', KEYS[4], unpack(ids, 1, taken))
 return out

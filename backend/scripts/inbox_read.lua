@@ -1,5 +1,5 @@
 -- These entries were read: they leave the list and are in no key afterwards.
--- KEYS: unread, unread:messages
+-- KEYS: unread, unread:messages, unread:reactions
 -- ARGV: ids
 -- Answers as list_page: 0, 0, the lines of those that were there.
 local out = {0, 0}
@@ -16,7 +16,10 @@ for from = 1, #ARGV, 1000 do
       out[#out + 1] = stored
     end
   end
-  if #some > 0 then redis.call('HDEL', KEYS[2], unpack(some)) end
+  if #some > 0 then
+    redis.call('HDEL', KEYS[2], unpack(some))
+    redis.call('HDEL', KEYS[3], unpack(some))
+  end
 end
 if #out <= 2 + 32 then
   for id in pairs(there) do redis.call('LREM', KEYS[1], 1, id) end

@@ -1,6 +1,6 @@
 -- A session of a user begins: takeover or refusal, the session's record, and with it the
 -- first page of the inbox.
--- KEYS: profile, sessions, rooms, unread, unread:messages, inbox
+-- KEYS: profile, sessions, rooms, unread, unread:messages, inbox, unread:reactions
 -- ARGV: 1 session, 2 its record ("node protocol since device"), 3 protocol, 4 device,
 --   5 shared, refuse or replace, 6 '1': the protocol acknowledges, 7 now (ms), 8 the user's
 --   channel, 9 page after this seq, 10 so many at most, 11 so many bytes at most, 12 entries
@@ -31,6 +31,6 @@ if ARGV[6] == '1' then redis.call('HSET', KEYS[1], 'reader', ARGV[7]) end
 local rooms = redis.call('SMEMBERS', KEYS[3])
 local out = {user[1], user[2], user[3] or '', redis.call('HLEN', KEYS[2]), #rooms}
 for i = 1, #rooms do out[5 + i] = rooms[i] end
-page(out, KEYS[4], KEYS[5], KEYS[6], tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]),
-  tonumber(ARGV[12]))
+page(out, KEYS[4], KEYS[5], KEYS[6], KEYS[7], tonumber(ARGV[9]), tonumber(ARGV[10]),
+  tonumber(ARGV[11]), tonumber(ARGV[12]))
 return out

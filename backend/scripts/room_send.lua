@@ -1,25 +1,16 @@
 -- A message for a room: rights, dedupe, stamp, append and trim, publish.
--- KEYS: log, messages, record, members, bans, and where there is something to dedupe by,
---   sent:<hash>
+-- KEYS: log, messages, record, members, bans, reactions, and where there is something to dedupe
+--   by, sent:<hash>
 -- ARGV: as inbox_push, but 3 how many the log holds, 6 sender
 -- Answers as inbox_push, but for FULL and STALE; NOROOM; BANNED; NOTMEMBER.
 local call = redis.call
-local list, messages, counters, sent = KEYS[1], KEYS[2], KEYS[3], KEYS[6]
+local list, messages, counters, reactions, sent = KEYS[1], KEYS[2], KEYS[3], KEYS[6], KEYS[7]
+local known = false
 local counter = call('HMGET', counters, 'seq', 'block', 'n', 'day', ARGV[9], 'num', 'public', 'keep')
 if not counter[6] then return 'NOROOM' end
 if call('SISMEMBER', KEYS[5], ARGV[6]) == 1 then return 'BANNED' end
 if counter[7] ~= '1' and call('SISMEMBER', KEYS[4], ARGV[6]) == 0 then return 'NOTMEMBER' end
 local stored = ARGV[8] == '1' and counter[8] == 'log'
 -- include allocate
-local length
-if stored then
-  length = call('RPUSH', list, id)
-  call('HSET', messages, id, line)
-  local most = tonumber(ARGV[3])
-  if length > most then
-    -- Several at once, so that a full log does not cost every push two calls more.
-    local ids = call('LPOP', list, math.min(length - most + math.floor(most / 32), 1000))
-    call('HDEL', messages, unpack(ids))
-  end
-end
+-- include append
 -- include publish

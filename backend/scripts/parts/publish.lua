@@ -1,5 +1,5 @@
 -- Part two: the age of what was stored (`list`, `messages`: keys, `length`: of the list), the
--- counters, the publication, the answer.
+-- counters, the publication where there is a channel, the answer.
 if stored then
   local new_day = counter[4] ~= ARGV[5]
   if length == 1 or new_day then
@@ -10,10 +10,12 @@ if stored then
     call('HSET', counters, 'day', ARGV[5], 'd' .. ARGV[5], seq)
     call('HSETNX', counters, 'old', ARGV[5])
   end
-  call('HSET', counters, 'n', n, 'seq', seq)
-else
-  call('HSET', counters, 'n', n)
 end
-if fresh then call('HSET', counters, 'block', block) end
-call('PUBLISH', ARGV[2], line)
+if not known then
+  if stored then call('HSET', counters, 'n', n, 'seq', seq) else call('HSET', counters, 'n', n) end
+  if fresh then call('HSET', counters, 'block', block) end
+elseif stored then
+  call('HSET', counters, 'seq', seq)
+end
+if ARGV[2] ~= '' then call('PUBLISH', ARGV[2], line) end
 return stamp

@@ -1,5 +1,6 @@
 /* Leases of nodes and the reaper. The lease is short here, so that a death is noticed
  * soon; the rules are the same. */
+#include "presence_private.h"
 #include "redis_fixture.h"
 
 #include <signal.h>
@@ -42,7 +43,15 @@ static void leave_remains(const char *name, int sessions)
               "simple ghost rider");
     redis_ask(&redis, "HSET parley:user:{ghost rider}:sessions %s-%d %s", name, i, "x");
   }
+  redis_ask(&redis, "SET parley:node:{%s}:life 1699999990000", name);
   redis_ask(&redis, "ZADD parley:nodes 1700000000000 %s", name);
+}
+
+/* As node_dead.lua does with one that was not heard of. */
+static void mark(const char *name)
+{
+  redis_ask(&redis, "ZADD parley:nodes -%s %s", redis_ask(&redis, "ZSCORE parley:nodes %s", name),
+            name);
 }
 
 static void test_a_node_holds_a_lease(void **state)
@@ -57,7 +66,7 @@ static void test_a_node_holds_a_lease(void **state)
   presence_stop(node.backend, on_err, &stopped);
   WAIT(base, stopped.done);
   assert_int_equal(stopped.err, ERR_OK);
-  assert_string_equal(redis_ask(&redis, "EXISTS parley:nodes"), "0");
+  assert_string_equal(redis_ask(&redis, "EXISTS parley:nodes parley:node:{gw-1}:life"), "0");
   node_end(&node);
 }
 
@@ -73,7 +82,7 @@ static void test_a_dead_nodes_sessions_are_reaped(void **state)
   assert_string_equal(redis_ask(&redis, "EXISTS parley:user:{ghost rider}:sessions"), "0");
   assert_string_equal(
       redis_ask(&redis, "EXISTS parley:node:{gw-dead}:sessions parley:node:{gw-dead}:lost"), "0");
-  WAIT(base, strcmp(redis_ask(&redis, "EXISTS parley:node:{gw-dead}:reaper"), "0") == 0);
+  WAIT(base, strcmp(redis_ask(&redis, "KEYS parley:node:{gw-dead}*"), "") == 0);
   node_end(&node);
 }
 
@@ -145,7 +154,7 @@ static void test_a_node_that_was_reaped_is_told_and_registers_again(void **state
   assert_int_equal(join(&node, "a", "gw-1-a", "simple", "", PRESENCE_REFUSE).err, ERR_OK);
   /* Another one has marked it, and is at it. */
   redis_ask(&redis, "SET parley:node:{gw-1}:reaper gw-9 PX 60000");
-  redis_ask(&redis, "ZADD parley:nodes -1700000000000 gw-1");
+  mark("gw-1");
   WAIT(base, !backend_ready(node.backend, NULL));
   assert_int_equal(node.lease_lost, 0); /* not before the reaper is done */
   assert_int_equal(join(&node, "b", "gw-1-b", "simple", "", PRESENCE_REFUSE).err, ERR_UNAVAILABLE);
@@ -159,6 +168,30 @@ static void test_a_node_that_was_reaped_is_told_and_registers_again(void **state
   node_end(&node);
 }
 
+/* A reaper whose list is old: the node was cleared away by another, and is back. */
+static void test_a_late_reaper_keeps_off_the_next_life(void **state)
+{
+  (void)state;
+  struct node node, late;
+  start(&node, "gw-1");
+  node_start_with(&late, base, redis.url, "gw-2", short_lease());
+  WAIT(base, backend_ready(late.backend, NULL));
+  join(&node, "a", "gw-1-a", "simple", "", PRESENCE_REFUSE);
+  uint64_t heartbeat_ms = strtoull(redis_ask(&redis, "GET parley:node:{gw-1}:life"), NULL, 10) - 1;
+  late.backend->presence->lease = LEASE_HELD;
+  reaper_reap(late.backend->presence->reaper, SLICE("gw-1"), heartbeat_ms);
+  for (int i = 0; i < 3; i++) resolve(&late, OWNER_ROOM, "lobby", false); /* behind what it does */
+  assert_string_equal(redis_ask(&redis, "EXISTS parley:node:{gw-1}:reaper"), "0");
+  assert_int_equal(late.reaped.count, 0);
+  assert_string_equal(redis_ask(&redis, "HKEYS parley:node:{gw-1}:sessions"), "gw-1-a");
+  assert_string_equal(redis_ask(&redis, "EXISTS parley:user:{a}:sessions"), "1");
+  assert_true(atof(redis_ask(&redis, "ZSCORE parley:nodes gw-1")) > 0);
+  assert_string_equal(redis_ask(&redis, "EXISTS parley:node:{gw-1}:life"), "1");
+  assert_int_equal(node.lease_lost, 0);
+  node_end(&node);
+  node_end(&late);
+}
+
 /* Marked, and nobody else is there: it clears away after itself, then begins anew. */
 static void test_a_node_alone_clears_away_after_itself(void **state)
 {
@@ -166,7 +199,7 @@ static void test_a_node_alone_clears_away_after_itself(void **state)
   struct node node;
   start(&node, "gw-1");
   join(&node, "a", "gw-1-a", "simple", "", PRESENCE_REFUSE);
-  redis_ask(&redis, "ZADD parley:nodes -1700000000000 gw-1");
+  mark("gw-1");
   WAIT(base, node.lease_lost == 1);
   assert_int_equal(node.reaped.count, 1);
   assert_string_equal(redis_ask(&redis, "EXISTS parley:user:{a}:sessions"), "0");
@@ -300,6 +333,7 @@ int main(void)
       TEST(test_a_dead_reaper_is_taken_over_from),
       TEST(test_a_slot_waits_until_its_session_is_finished),
       TEST(test_a_node_that_was_reaped_is_told_and_registers_again),
+      TEST(test_a_late_reaper_keeps_off_the_next_life),
       TEST(test_a_node_alone_clears_away_after_itself),
       TEST(test_a_late_heartbeat_is_no_death),
       TEST(test_a_restarted_process_clears_away_what_its_name_left),
