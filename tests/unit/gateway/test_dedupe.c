@@ -1,11 +1,12 @@
 /* The same send is the same hash; anything else is another (protocols.md). */
 #include "dedupe.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 static struct envelope message(void)
 {

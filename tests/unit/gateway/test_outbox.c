@@ -1,12 +1,13 @@
 /* The outbox: order, bounds, and that every frame is given back. */
 #include "outbox.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+
+#include <cmocka.h>
 
 static struct frame *frame_of(const char *text)
 {

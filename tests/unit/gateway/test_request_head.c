@@ -1,11 +1,12 @@
 /* The head of a request, as the door reads it (RFC 9112; request smuggling). */
 #include "request_head.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 static struct request_head head;
 

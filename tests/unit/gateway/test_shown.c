@@ -1,11 +1,12 @@
 /* What a client may mark as read: ids collide, senders narrow, types count. */
 #include "shown.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 static uint64_t ids[8];
 
