@@ -16,7 +16,12 @@
 #include "session.h"
 #include "sync.h"
 
-enum { FIRST_PAGE_MESSAGES = 100, FIRST_PAGE_BYTES = 256 * 1024 };
+enum {
+  FIRST_PAGE_MESSAGES = 100,
+  FIRST_PAGE_BYTES = 256 * 1024,
+  FIRST_REJOINS = 64,
+  REJOINS_A_TICK = 500, /* so that Redis, just back, answers others in between */
+};
 
 static bool origin_allowed(const struct config *config, struct slice origin)
 {
@@ -184,24 +189,94 @@ void admission_subscribed(struct session *session)
   presence_join(session->node->backend, &join, on_joined, join_request(session));
 }
 
+/* ---- joining again ----------------------------------------------------------------- */
+
+/* Sessions that are to join again, by their handles: each stands here once. */
+static struct {
+  uint64_t *handles;
+  size_t count, capacity;
+} rejoins;
+
+void admission_rejoin(struct session *session)
+{
+  if (!session->joined || session->rejoins || session->state == SESSION_CLOSING) return;
+  session->rejoins = true;
+  if (rejoins.count == rejoins.capacity) {
+    rejoins.capacity = rejoins.capacity ? rejoins.capacity * 2 : FIRST_REJOINS;
+    rejoins.handles = memory_resize(rejoins.handles, rejoins.capacity * sizeof *rejoins.handles);
+  }
+  rejoins.handles[rejoins.count++] = session->handle;
+}
+
+void admission_missed(struct session *session)
+{
+  const struct protocol *protocol = session->protocol;
+  if (protocol->exclusive == EXCLUSIVE_REPLACE || (protocol->hears & HEARS_MEMBERSHIPS))
+    admission_rejoin(session);
+}
+
+static bool is_member(const struct presence_joined *joined, struct slice room)
+{
+  for (size_t i = 0; i < joined->room_count; i++)
+    if (slice_equal(joined->rooms[i], room)) return true;
+  return false;
+}
+
+/* The rooms that the user left meanwhile are heard no more, those entered are. */
+static void follow_rooms(struct session *session, const struct presence_joined *joined)
+{
+  if (!(session->protocol->hears & HEARS_MEMBERSHIPS)) return;
+  for (struct subscription *each = session->subscriptions, *next; each; each = next) {
+    next = each->next_of_session;
+    if (each->member && !is_member(joined, each->topic->owner)) hub_leave_room(each);
+  }
+  hear_rooms(session, joined);
+}
+
 static void on_rejoined(void *arg, const struct presence_joined *joined)
 {
   struct session *session = asked_for(arg);
   if (!session) return;
+  session->joining = false;
   metric_add(METRIC_REJOINS, 1);
-  if (joined->err == ERR_REPLACED) session_close(session, ERR_REPLACED);
+  if (session->state == SESSION_CLOSING) return;
+  if (joined->err == ERR_REPLACED)
+    session_close(session, ERR_REPLACED);
+  else if (joined->err == ERR_UNAVAILABLE || session->rooms_changed)
+    admission_rejoin(session); /* what it tells of the rooms may be older than the change */
+  else if (joined->err == ERR_OK)
+    follow_rooms(session, joined);
 }
 
-void admission_rejoin(struct session *session)
+static void rejoin(struct session *session)
 {
   struct presence_join join;
-  if (!session->joined || session->state == SESSION_CLOSING) return;
+  session->rejoins = false;
+  if (session->state == SESSION_CLOSING) return;
+  if (session->joining) { /* by an earlier call, whose answer may be too old */
+    admission_rejoin(session);
+    return;
+  }
+  session->joining = true;
+  session->rooms_changed = false;
   fill_join(session, &join);
   /* Who came later is newer: the one that was away does not replace it back. */
   if (join.exclusive == PRESENCE_REPLACE) join.exclusive = PRESENCE_REFUSE;
   presence_join(session->node->backend, &join, on_rejoined, join_request(session));
-  if (session->attends) {
-    session->attends = false;
-    attendance_arrive(session);
+  attendance_resume(session);
+}
+
+void admission_tick(struct node *node)
+{
+  if (!rejoins.count || !backend_ready(node->backend, NULL)) return;
+  size_t kept = rejoins.count > REJOINS_A_TICK ? rejoins.count - REJOINS_A_TICK : 0;
+  size_t end = rejoins.count;
+  for (size_t i = kept; i < end; i++) {
+    struct session *session = session_find(node, rejoins.handles[i]);
+    if (session) rejoin(session);
   }
+  /* Those that were put back stand behind the ones that are done. */
+  memmove(rejoins.handles + kept, rejoins.handles + end,
+          (rejoins.count - end) * sizeof *rejoins.handles);
+  rejoins.count -= end - kept;
 }

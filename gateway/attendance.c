@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "admission.h"
 #include "base/memory.h"
 #include "conversation.h"
 #include "deliver.h"
@@ -105,21 +106,30 @@ static void on_arrived(void *arg, const struct stamp *stamp)
   free(arg);
   struct session *session = session_find(arrival.node, arrival.session);
   if (!session) return;
-  if (stamp->err != ERR_OK)
-    session->attends = false; /* again when the lobby is heard again */
-  else if (stamp->seq == 0)
+  if (stamp->err != ERR_OK) {
+    session->arrived = false; /* again when the lobby is heard again, or Redis is back */
+    if (stamp->err == ERR_UNAVAILABLE) admission_rejoin(session);
+  } else if (stamp->seq == 0) {
     tell_newcomer(session);
+  }
 }
 
 void attendance_arrive(struct session *session)
 {
   struct node *node = session->node;
-  if (session->attends) return;
+  if (session->arrived) return;
+  session->arrived = true;
   session->attends = true;
   struct arrival *arrival = memory_alloc(sizeof *arrival);
   *arrival = (struct arrival){node, session->handle};
   attendance_begin(node->backend, lobby_id, session->user.id, session->id,
                    write_rest(node, KIND_ROOM_ENTERED, &session->user), on_arrived, arrival);
+}
+
+void attendance_resume(struct session *session)
+{
+  struct subscription *lobby = hub_find(session, OWNER_ROOM, lobby_id);
+  if (lobby && lobby->state == SYNC_LIVE) attendance_arrive(session);
 }
 
 /* ---- going ------------------------------------------------------------------------- */
@@ -205,6 +215,7 @@ void attendance_quit(struct session *session)
 {
   if (!session->attends) return;
   session->attends = false;
+  session->arrived = false;
   depart_after(session, 0)->lives_on = true;
 }
 

@@ -18,6 +18,9 @@ bool attendance_is_of(struct slice room);
 /* The session hears the lobby live. */
 void attendance_arrive(struct session *session);
 
+/* The same for one that hears it already, where its arrival got lost. */
+void attendance_resume(struct session *session);
+
 /* It hears the lobby no more, and lives on: its user has left that room. */
 void attendance_quit(struct session *session);
 

@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "bus.h"
 #include "deliver.h"
+#include "dispatch.h"
 #include "metrics.h"
 #include "session.h"
 #include "shown.h"
@@ -116,6 +117,8 @@ void hub_unsubscribe(struct subscription *subscription)
   while (*link != subscription) link = &(*link)->next_of_session;
   *link = subscription->next_of_session;
   if (session->inbox == subscription) session->inbox = NULL;
+  subscription->cursor = UINT64_MAX; /* nothing is still to come: replies wait no more */
+  if (session->replies) dispatch_heard(session, subscription);
 
   if (subscription->previous)
     subscription->previous->next = subscription->next;
@@ -127,6 +130,12 @@ void hub_unsubscribe(struct subscription *subscription)
     sync_forget(topic);
     topic_drop(session->node, topic);
   }
+}
+
+void hub_leave_room(struct subscription *subscription)
+{
+  if (attendance_is_of(subscription->topic->owner)) attendance_quit(subscription->session);
+  hub_unsubscribe(subscription);
 }
 
 /* Sessions that `session.replaced` and `session.revoked` name are closed. */
@@ -148,11 +157,11 @@ static void follow_membership(struct topic *topic, const struct envelope *event,
     if (session->state == SESSION_CLOSING || !(session->protocol->hears & HEARS_MEMBERSHIPS))
       continue;
     struct subscription *room = hub_find(session, OWNER_ROOM, event->to.id);
+    session->rooms_changed = true;
     if (enters) {
       hub_subscribe(session, OWNER_ROOM, event->to.id, START_CURSOR);
     } else if (room) {
-      if (attendance_is_of(event->to.id)) attendance_quit(session);
-      hub_unsubscribe(room);
+      hub_leave_room(room);
     }
   }
 }

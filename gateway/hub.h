@@ -27,7 +27,7 @@ struct topic {
   struct bucket sends;    /* of a user: the rate of what they send from here */
   bool confirmed;         /* nothing published is missed */
   bool page_in_flight, due;
-  uint32_t pages;      /* asked for so far */
+  uint32_t pages;  /* asked for so far */
   uint64_t serial; /* tells it from an earlier topic of the same name */
   size_t name_len;
   char name[];
@@ -57,13 +57,13 @@ struct subscription {
   uint64_t hint;              /* the highest seq published while reading */
   uint64_t pinged, pinged_id; /* the cursor as of the ping that is out */
   uint64_t proven;            /* the cursor as of the last proof of receipt */
-  uint64_t expected;    /* the seq of a message that this session sent and was not shown yet */
-  uint64_t expected_ms; /* since when */
-  uint8_t state;        /* enum sync_state */
-  uint8_t start;        /* enum start */
-  uint32_t pages_before;      /* of the topic when READING began: older ones tell it nothing */
-  bool located;         /* `cursor` means something */
-  bool member;          /* of a room: its cursor is kept in Redis */
+  uint64_t expected;     /* the seq of a message that this session sent and was not shown yet */
+  uint64_t expected_ms;  /* since when */
+  uint8_t state;         /* enum sync_state */
+  uint8_t start;         /* enum start */
+  uint32_t pages_before; /* of the topic when READING began: older ones tell it nothing */
+  bool located;          /* `cursor` means something */
+  bool member;           /* of a room: its cursor is kept in Redis */
 };
 
 struct hub *hub_new(struct node *node);
@@ -75,6 +75,9 @@ struct subscription *hub_subscribe(struct session *session, enum owner_kind kind
 
 /* Ends it; the subscription is gone afterwards. */
 void hub_unsubscribe(struct subscription *subscription);
+
+/* The same for a room that the session's user has left. */
+void hub_leave_room(struct subscription *subscription);
 
 /* NULL where the session does not hear it. */
 struct subscription *hub_find(struct session *session, enum owner_kind kind, struct slice id);

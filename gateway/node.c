@@ -91,6 +91,7 @@ static void on_bus_lost(void *arg)
 static void rejoin(struct session *session, void *arg)
 {
   (void)arg;
+  session->arrived = false; /* the reaper has ended its attendance */
   admission_rejoin(session);
 }
 
@@ -201,6 +202,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
   run->tick_due_ms = node->now_ms + TICK_MS;
   wheel_advance(&node->wheel, node->now_ms, on_wheel, node);
   sync_tick(node);
+  admission_tick(node);
   metric_set(METRIC_READY, !node->draining && backend_ready(node->backend, NULL));
   metric_set(METRIC_CHANNELS, bus_channel_count(node->backend));
   if (node->draining) drain(run);

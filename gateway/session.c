@@ -254,7 +254,7 @@ void session_heard(struct session *session, struct subscription *subscription)
 {
   if (session->replies) dispatch_heard(session, subscription);
   const struct topic *topic = subscription->topic;
-  if (!session->attends && topic->kind == OWNER_ROOM && attendance_is_of(topic->owner))
+  if (!session->arrived && topic->kind == OWNER_ROOM && attendance_is_of(topic->owner))
     attendance_arrive(session);
 }
 

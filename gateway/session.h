@@ -65,11 +65,14 @@ struct session {
   uint8_t message_error; /* enum err: the rest of this message is dropped, then answered so */
   bool message_binary;
   bool reading_paused;
-  bool attends;   /* told to the lobby */
-  bool close_said;       /* the close frame is on its way */
-  bool resolving; /* the head of the tasks waits for an address */
-  bool pumping;   /* dispatch.c: begins commands right now */
-  char memory[];  /* id, user, device and room stand here */
+  bool attends;       /* the lobby may have been told of it: its end is told as well */
+  bool arrived;       /* the lobby was told, or is being told */
+  bool rejoins;       /* is to join again (admission.c) */
+  bool rooms_changed; /* since it joined last, by an event */
+  bool close_said;    /* the close frame is on its way */
+  bool resolving;     /* the head of the tasks waits for an address */
+  bool pumping;       /* dispatch.c: begins commands right now */
+  char memory[];      /* id, user, device and room stand here */
 };
 
 struct sessions *sessions_new(struct node *node);

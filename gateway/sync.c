@@ -116,8 +116,7 @@ static void on_located(void *arg, const struct page *page)
 static const struct subscription *live_neighbour(const struct subscription *subscription)
 {
   for (const struct subscription *each = subscription->topic->first; each; each = each->next)
-    if (each != subscription && each->state == SYNC_LIVE &&
-        each->session->state != SESSION_CLOSING)
+    if (each != subscription && each->state == SYNC_LIVE && each->session->state != SESSION_CLOSING)
       return each;
   return NULL;
 }
@@ -162,6 +161,7 @@ void sync_confirmed(struct node *node, struct topic *topic)
     if (each->state != SYNC_WAITING) continue;
     if (each->located) {
       begin_reading(each, 0); /* it was live before: goes on from its cursor */
+      if (each == each->session->inbox) admission_missed(each->session);
       reading = true;
     } else {
       locate(node, each);
