@@ -291,6 +291,18 @@ static void refuse_join(void *arg, enum err err, const struct redisReply *reply)
   fail(arg, err);
 }
 
+/* A session that joins again: what was still to be said of an earlier try is over. */
+static void forget_leaving(struct presence *presence, struct slice session)
+{
+  struct leaving *leaving, *next;
+  DL_FOREACH_SAFE(presence->leaving, leaving, next)
+  {
+    if (!slice_equal(leaving->session, session)) continue;
+    DL_DELETE(presence->leaving, leaving);
+    free(leaving);
+  }
+}
+
 void presence_join(struct backend *backend, const struct presence_join *join, joined_fn *done,
                    void *arg)
 {
@@ -301,6 +313,7 @@ void presence_join(struct backend *backend, const struct presence_join *join, jo
     return;
   }
   joining->sent = store_is_up(backend->store);
+  forget_leaving(backend->presence, join->session);
   join_node(joining);
   send_join(joining, 0, NULL);
 }
