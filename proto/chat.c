@@ -39,14 +39,42 @@ static const struct slice nothing = {NULL, 0};
 
 /* ---- decode ---- */
 
-/* The members of a frame, raw. */
-struct frame_members {
-  struct slice type, id, payload_type, event_type, payload;
+/* The members of a frame that have a meaning. */
+enum frame_member {
+  FRAME_TYPE,
+  FRAME_ID,
+  FRAME_PAYLOAD_TYPE,
+  FRAME_EVENT_TYPE,
+  FRAME_PAYLOAD,
+  FRAME_MEMBERS
 };
 
-/* The members of a payload, raw. */
-struct payload {
-  struct slice chat_id, message, attachments, message_id, count, end_id;
+static const struct slice frame_names[FRAME_MEMBERS] = {
+    [FRAME_TYPE] = {"type", 4},
+    [FRAME_ID] = {"id", 2},
+    [FRAME_PAYLOAD_TYPE] = {"payloadType", 11},
+    [FRAME_EVENT_TYPE] = {"eventType", 9},
+    [FRAME_PAYLOAD] = {"payload", 7},
+};
+
+/* The same of a payload. */
+enum payload_member {
+  PAYLOAD_CHAT_ID,
+  PAYLOAD_MESSAGE,
+  PAYLOAD_ATTACHMENTS,
+  PAYLOAD_MESSAGE_ID,
+  PAYLOAD_COUNT,
+  PAYLOAD_END_ID,
+  PAYLOAD_MEMBERS
+};
+
+static const struct slice payload_names[PAYLOAD_MEMBERS] = {
+    [PAYLOAD_CHAT_ID] = {"chatId", 6},
+    [PAYLOAD_MESSAGE] = {"message", 7},
+    [PAYLOAD_ATTACHMENTS] = {"attachments", 11},
+    [PAYLOAD_MESSAGE_ID] = {"messageId", 9},
+    [PAYLOAD_COUNT] = {"count", 5},
+    [PAYLOAD_END_ID] = {"endId", 5},
 };
 
 /* What a payload must hold besides a chatId, and what that must be. */
@@ -88,37 +116,6 @@ static const struct request_type *request_type(struct slice raw)
   return NULL;
 }
 
-static struct frame_members split_frame(struct slice frame)
-{
-  struct frame_members members = {0};
-  struct json_walk walk = json_walk(frame);
-  struct slice key, value;
-  while (json_walk_next(&walk, &key, &value)) {
-    if (json_key_is(key, SLICE("type"))) members.type = value;
-    if (json_key_is(key, SLICE("id"))) members.id = value;
-    if (json_key_is(key, SLICE("payloadType"))) members.payload_type = value;
-    if (json_key_is(key, SLICE("eventType"))) members.event_type = value;
-    if (json_key_is(key, SLICE("payload"))) members.payload = value;
-  }
-  return members;
-}
-
-static struct payload split_payload(struct slice raw)
-{
-  struct payload payload = {0};
-  struct json_walk walk = json_walk(raw);
-  struct slice key, value;
-  while (json_walk_next(&walk, &key, &value)) {
-    if (json_key_is(key, SLICE("chatId"))) payload.chat_id = value;
-    if (json_key_is(key, SLICE("message"))) payload.message = value;
-    if (json_key_is(key, SLICE("attachments"))) payload.attachments = value;
-    if (json_key_is(key, SLICE("messageId"))) payload.message_id = value;
-    if (json_key_is(key, SLICE("count"))) payload.count = value;
-    if (json_key_is(key, SLICE("endId"))) payload.end_id = value;
-  }
-  return payload;
-}
-
 /* What an optional member that is null says: nothing. */
 static bool is_given(struct slice raw)
 {
@@ -148,14 +145,15 @@ static enum err read_message_id(struct slice raw, struct command *command)
   return command->message_id ? ERR_OK : ERR_NOT_FOUND; /* no message is called 0 */
 }
 
-static enum err read_page(const struct payload *payload, struct command *command)
+static enum err read_page(const struct slice *members, struct command *command)
 {
   uint64_t count;
-  if (!json_whole_number(payload->count, &count)) return ERR_MALFORMED;
+  if (!json_whole_number(members[PAYLOAD_COUNT], &count)) return ERR_MALFORMED;
   if (count == 0 || count > COUNT_MAX) return ERR_MALFORMED;
   command->count = (unsigned)count;
-  if (!is_given(payload->end_id)) return ERR_OK;
-  return json_whole_number(payload->end_id, &command->message_id) ? ERR_OK : ERR_MALFORMED;
+  struct slice end = members[PAYLOAD_END_ID];
+  if (!is_given(end)) return ERR_OK;
+  return json_whole_number(end, &command->message_id) ? ERR_OK : ERR_MALFORMED;
 }
 
 static enum err read_chat(struct arena *arena, unsigned wants, struct slice raw,
@@ -176,17 +174,19 @@ static enum err read_chat(struct arena *arena, unsigned wants, struct slice raw,
 static enum err read_payload(struct arena *arena, const struct request_type *type, struct slice raw,
                              struct command *command)
 {
+  struct slice members[PAYLOAD_MEMBERS];
+  unsigned wants = type->wants;
   if (!json_is_object(raw)) return ERR_MALFORMED;
-  struct payload payload = split_payload(raw);
-  *command = (struct command){.kind = type->command, .up_to = type->wants & WANTS_UP_TO};
+  json_members(raw, payload_names, PAYLOAD_MEMBERS, members);
+  *command = (struct command){.kind = type->command, .up_to = wants & WANTS_UP_TO};
   enum err err = ERR_OK;
-  if (type->wants & WANTS_TEXT) err = read_text(payload.message, command);
-  if (!err && (type->wants & WANTS_ATTACHMENTS))
-    err = read_attachments(payload.attachments, command);
-  if (!err && (type->wants & WANTS_MESSAGE)) err = read_message_id(payload.message_id, command);
-  if (!err && (type->wants & WANTS_PAGE)) err = read_page(&payload, command);
-  if (!err) err = read_chat(arena, type->wants, payload.chat_id, command);
-  if (type->command == COMMAND_GET_CHAT) command->wire_to = payload.chat_id; /* for its response */
+  if (wants & WANTS_TEXT) err = read_text(members[PAYLOAD_MESSAGE], command);
+  if (!err && (wants & WANTS_ATTACHMENTS)) {
+    err = read_attachments(members[PAYLOAD_ATTACHMENTS], command);
+  }
+  if (!err && (wants & WANTS_MESSAGE)) err = read_message_id(members[PAYLOAD_MESSAGE_ID], command);
+  if (!err && (wants & WANTS_PAGE)) err = read_page(members, command);
+  if (!err) err = read_chat(arena, wants, members[PAYLOAD_CHAT_ID], command);
   return err;
 }
 
@@ -196,17 +196,17 @@ static struct slice usable_id(struct slice raw)
 }
 
 /* A request without a usable id is carried out all the same; its response has a null one. */
-static void decode_request(const struct frame_members *frame, struct decoding *decoding)
+static void decode_request(const struct slice *frame, struct decoding *decoding)
 {
-  struct slice id = usable_id(frame->id);
-  const struct request_type *type = request_type(frame->payload_type);
+  struct slice id = usable_id(frame[FRAME_ID]);
+  const struct request_type *type = request_type(frame[FRAME_PAYLOAD_TYPE]);
   if (!type) {
-    bool named = json_is_string(frame->payload_type);
+    bool named = json_is_string(frame[FRAME_PAYLOAD_TYPE]);
     decoding_refuse(decoding, named ? ERR_UNSUPPORTED : ERR_MALFORMED, id);
     return;
   }
   struct command command;
-  enum err err = read_payload(decoding->arena, type, frame->payload, &command);
+  enum err err = read_payload(decoding->arena, type, frame[FRAME_PAYLOAD], &command);
   if (err != ERR_OK) {
     decoding_refuse(decoding, err, id);
     return;
@@ -216,12 +216,12 @@ static void decode_request(const struct frame_members *frame, struct decoding *d
 }
 
 /* Of the client's events only `typing` means anything here; the others are not for us. */
-static void decode_event(const struct frame_members *frame, struct decoding *decoding)
+static void decode_event(const struct slice *frame, struct decoding *decoding)
 {
   struct command command;
-  const struct request_type *type = request_type(frame->event_type);
+  const struct request_type *type = request_type(frame[FRAME_EVENT_TYPE]);
   if (!type || type->command != COMMAND_TYPING) return;
-  if (read_payload(decoding->arena, type, frame->payload, &command) != ERR_OK) return;
+  if (read_payload(decoding->arena, type, frame[FRAME_PAYLOAD], &command) != ERR_OK) return;
   command.tag = TAG_EVENT;
   *decoding_add(decoding, COMMAND_TYPING) = command;
 }
@@ -230,17 +230,18 @@ static void decode(const struct session_view *session, struct slice frame,
                    struct decoding *decoding)
 {
   (void)session;
+  struct slice members[FRAME_MEMBERS];
   if (json_check(frame) != ERR_OK) {
     decoding_refuse(decoding, ERR_MALFORMED, nothing);
     return;
   }
-  struct frame_members members = split_frame(frame);
-  if (json_key_is(members.type, SLICE("request"))) {
-    decode_request(&members, decoding);
-  } else if (json_key_is(members.type, SLICE("event"))) {
-    decode_event(&members, decoding);
-  } else if (!json_key_is(members.type, SLICE("ack"))) {
-    decoding_refuse(decoding, ERR_MALFORMED, usable_id(members.id));
+  json_members(frame, frame_names, FRAME_MEMBERS, members);
+  if (json_key_is(members[FRAME_TYPE], SLICE("request"))) {
+    decode_request(members, decoding);
+  } else if (json_key_is(members[FRAME_TYPE], SLICE("event"))) {
+    decode_event(members, decoding);
+  } else if (!json_key_is(members[FRAME_TYPE], SLICE("ack"))) {
+    decoding_refuse(decoding, ERR_MALFORMED, usable_id(members[FRAME_ID]));
   }
 }
 
@@ -406,16 +407,16 @@ static void append_messages(struct arena *arena, const struct outcome *outcome, 
 }
 
 /* {"chatId":"bob","type":"dialog","username":"bob","lastId":5,"unreadCount":0} */
-static void append_conversation(const struct command *command,
-                                const struct conversation_info *conversation, struct text *out)
+static void append_conversation(const struct conversation_info *conversation, struct text *out)
 {
   const struct party *party = &conversation->party;
   text_append(out, SLICE("{\"chatId\":"));
-  text_append(out, command->wire_to);
   if (party->kind == PARTY_ROOM) {
+    address_append_room(out, party);
     append_id(out, SLICE(",\"type\":\"group\",\"groupName\":"),
               party->name.len ? party->name : party->id);
   } else {
+    text_append_json_string(out, party->id);
     append_id(out, SLICE(",\"type\":\"dialog\",\"username\":"), party->id);
   }
   if (conversation->last_id) append_number(out, SLICE(",\"lastId\":"), conversation->last_id);
@@ -443,7 +444,7 @@ static void append_payload(struct arena *arena, const struct command *command,
     append_messages(arena, outcome, out);
     break;
   case COMMAND_GET_CHAT:
-    append_conversation(command, &outcome->conversation, out);
+    append_conversation(&outcome->conversation, out);
     break;
   default:
     text_append(out, SLICE("{}"));
