@@ -29,8 +29,9 @@ bool deliver_wanted(const struct session *session, const struct envelope *event,
 {
   enum own own = session->protocol->own;
   if (event->from.kind != PARTY_USER || !slice_equal(event->from.id, session->user.id)) return true;
-  bool counted = event->kind == KIND_MESSAGE_SENT;
-  if (!counted) return true;
+  if (event->kind == KIND_TYPING) return false;
+  if (event->kind != KIND_MESSAGE_SENT) /* what its user did here, it knows */
+    return own == OWN_ALL || !slice_equal(event->origin.session, session->id);
   /* A direct message to oneself arrives like anybody's. */
   bool direct = event->to.kind == PARTY_USER;
   if (direct && slice_equal(event->to.id, event->from.id)) return event->seq != 0;
@@ -76,10 +77,10 @@ static void note_stored(struct session *session, const struct envelope *event, s
 {
   if (!event->id || !event->seq || !reader.len) return;
   const struct protocol *protocol = session->protocol;
-  if (protocol->shown_as) {
-    struct slice id, sender;
+  if (protocol->acknowledges) {
+    struct slice id = {0}, sender = event->from.id;
     arena_reset(&arena);
-    protocol->shown_as(&arena, event, reader, &id, &sender);
+    if (protocol->shown_as) protocol->shown_as(&arena, event, reader, &id, &sender);
     shown_add(&session->shown, id, sender, event->id);
   }
   /* Entries that wait to be marked as read leave the list by that alone; the pong then

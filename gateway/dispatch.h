@@ -23,6 +23,9 @@ void dispatch_heard(struct session *session, const struct subscription *subscrip
  * (message.delivered, message.read), where their protocol shows that. */
 void dispatch_tell_senders(struct node *node, const struct page *page, enum envelope_kind kind);
 
+/* The user's other connections forget what was read by this one. */
+void dispatch_tell_own(struct session *session, const struct page *page);
+
 /* Publishes an event that no script stamps (stamp 0, 0). */
 void dispatch_publish(struct node *node, enum owner_kind kind, struct slice id,
                       const struct envelope *event);

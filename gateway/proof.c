@@ -75,6 +75,14 @@ void session_want_proof(struct session *session, enum proof when)
   if (session->state == SESSION_OPEN) schedule(session, PROOF_LATER_MS);
 }
 
+static void ping_in_protocol(struct session *session)
+{
+  static struct text frame;
+  text_reset(&frame);
+  session->protocol->ping(node_wall_ms(), &frame);
+  session_send(session, frame_new_websocket(WEBSOCKET_TEXT, text_slice(&frame)));
+}
+
 /* A silent connection is pinged; one that answers nothing for two heartbeats is gone. */
 static void heartbeat(struct session *session)
 {
@@ -96,7 +104,10 @@ static void heartbeat(struct session *session)
   }
   session->unanswered++;
   session->heartbeat_ms = session->node->now_ms;
-  if (!session->ping_out) ping(session);
+  if (session->protocol->ping)
+    ping_in_protocol(session);
+  else if (!session->ping_out)
+    ping(session);
   schedule(session, heartbeat_ms(session));
 }
 

@@ -72,6 +72,38 @@ size_t shown_take(struct shown **shown, struct slice id, struct slice sender, ui
   return found;
 }
 
+size_t shown_take_up_to(struct shown **shown, struct slice sender, uint64_t last_id,
+                        uint64_t *message_ids, size_t room)
+{
+  struct shown *table = *shown;
+  if (!table) return 0;
+  size_t last = 0;
+  while (last < table->count && table->names[last].message_id != last_id) last++;
+  if (last == table->count) return 0;
+  uint64_t sender_hash = hash(sender);
+  size_t found = 0, kept = 0;
+  for (size_t i = 0; i < table->count; i++) {
+    const struct name *name = &table->names[i];
+    /* The last one goes last: it tells where to stop when there are more than fit. */
+    bool matches = i <= last && name->sender_hash == sender_hash && found < room;
+    if (matches)
+      message_ids[found++] = name->message_id;
+    else
+      table->names[kept++] = *name;
+  }
+  table->count = kept;
+  give_back_if_empty(shown);
+  return found;
+}
+
+size_t shown_count(const struct shown *shown, struct slice sender)
+{
+  size_t count = 0;
+  uint64_t sender_hash = hash(sender);
+  for (size_t i = 0; shown && i < shown->count; i++) count += shown->names[i].sender_hash == sender_hash;
+  return count;
+}
+
 void shown_forget(struct shown **shown, uint64_t message_id)
 {
   struct shown *table = *shown;

@@ -20,6 +20,15 @@ void shown_add(struct shown **shown, struct slice id, struct slice sender, uint6
 size_t shown_take(struct shown **shown, struct slice id, struct slice sender, uint64_t *message_ids,
                   size_t room);
 
+/* For protocols that name messages by number and conversation: takes out the messages of
+ * that sender, in the order in which they were shown, up to and including `last_id`; none
+ * where that was not shown. Call again while it returns `room`. */
+size_t shown_take_up_to(struct shown **shown, struct slice sender, uint64_t last_id,
+                        uint64_t *message_ids, size_t room);
+
+/* How many of that sender's are left. */
+size_t shown_count(const struct shown *shown, struct slice sender);
+
 /* The message was marked as read by another connection. */
 void shown_forget(struct shown **shown, uint64_t message_id);
 

@@ -10,10 +10,10 @@
 
 /* Every slice of a command; those that are needed once it is done stand first. */
 static const size_t slices[] = {
-    AT(client_id), AT(wire_to),     AT(to.id), AT(wire_from), AT(text),    AT(thread),
-    AT(fields),    AT(attachments), AT(key),   AT(reaction),  AT(user.id), AT(match_sid),
+    AT(client_id), AT(wire_to), AT(to.id),       AT(match_sid), AT(wire_from), AT(text),
+    AT(thread),    AT(fields),  AT(attachments), AT(key),       AT(reaction),  AT(user.id),
 };
-enum { FOR_DONE = 3, ALL = sizeof slices / sizeof slices[0] };
+enum { FOR_DONE = 4, ALL = sizeof slices / sizeof slices[0] };
 
 static struct slice *slice_at(struct command *command, size_t offset)
 {
@@ -45,5 +45,7 @@ struct task *task_new(struct node *node, uint64_t session, const struct command 
 void task_free(struct task *task)
 {
   text_free(&task->rest);
+  free(task->found[0]);
+  free(task->found[1]);
   free(task);
 }

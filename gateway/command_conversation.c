@@ -1,0 +1,255 @@
+/* Commands about a conversation: a room, or the dialog with another user.
+ *
+ *   room    ─► may this user? (room_standing) ─► what is asked
+ *   dialog  ─► it is theirs: it is named by the other one */
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "commands.h"
+#include "dispatch.h"
+#include "inbox.h"
+#include "messages.h"
+#include "shown.h"
+
+enum { READ_AT_ONCE = 256, MESSAGES_AT_MOST = 100 };
+
+/* What a task of these holds on its way. */
+struct visit {
+  struct task *task;
+  struct owner owner; /* the log: a room's or a dialog's */
+  struct envelope event;
+  void (*then)(struct visit *visit, struct session *session);
+  struct outcome outcome;
+  struct arena arena;
+};
+
+static void leave(struct visit *visit, enum err err)
+{
+  struct task *task = visit->task;
+  visit->outcome.err = err;
+  visit->outcome.ts_ms = node_wall_ms();
+  command_finish(task, &visit->outcome);
+  arena_free(&visit->arena);
+  free(visit);
+}
+
+static void on_standing(void *arg, const struct room_standing *standing)
+{
+  struct visit *visit = arg;
+  struct session *session = command_session(visit->task);
+  enum err err = standing->err;
+  if (err == ERR_OK && standing->banned) err = ERR_FORBIDDEN;
+  if (err == ERR_OK && !standing->member && !standing->is_public) err = ERR_NOT_IN_ROOM;
+  if (err != ERR_OK || !session)
+    leave(visit, err == ERR_OK ? ERR_GOING_AWAY : err);
+  else
+    visit->then(visit, session);
+}
+
+static struct party copy_party(struct arena *arena, struct party party)
+{
+  party.id = arena_copy(arena, party.id);
+  party.uuid = arena_copy(arena, party.uuid);
+  party.name = arena_copy(arena, party.name);
+  return party;
+}
+
+/* The session's user, the conversation, and who may ask: then `then` goes on. */
+static void enter_conversation(struct session *session, const struct command *command,
+                               struct task *task,
+                               void (*then)(struct visit *visit, struct session *session))
+{
+  struct visit *visit = memory_zalloc(sizeof *visit);
+  struct backend *backend = session->node->backend;
+  bool room = command->to.kind == ADDRESS_ROOM;
+  visit->task = task;
+  visit->then = then;
+  visit->event.from = session->user;
+  visit->event.thread = arena_copy(&visit->arena, command->thread);
+  enum owner_kind kind = room ? OWNER_ROOM : OWNER_USER;
+  struct party to = command_party(directory_find(backend, kind, command->to.id));
+  visit->event.to = copy_party(&visit->arena, to);
+  visit->owner = (struct owner){OWNER_ROOM, visit->event.to.id};
+  if (room) {
+    room_standing(backend, visit->owner.id, session->user.id, on_standing, visit);
+    return;
+  }
+  char id[COMMAND_DIALOG_ID_BYTES];
+  struct slice dialog = directory_dialog_id(session->user.id, command->to.id, id);
+  to = command_party(directory_find(backend, OWNER_DIALOG, dialog));
+  visit->event.dialog = copy_party(&visit->arena, to);
+  visit->owner = (struct owner){OWNER_DIALOG, visit->event.dialog.id};
+  then(visit, session);
+}
+
+/* Tells the other side of it: a room, or the other user. */
+static void tell(struct visit *visit, struct session *session, enum envelope_kind kind)
+{
+  bool room = visit->owner.kind == OWNER_ROOM;
+  visit->event.kind = kind;
+  visit->event.ts_ms = node_wall_ms();
+  visit->event.from = session->user;
+  visit->event.message_id = visit->task->command.message_id;
+  visit->event.origin.protocol = slice_of(session->protocol->name);
+  visit->event.origin.node = slice_of(session->node->id);
+  visit->event.origin.session = session->id;
+  dispatch_publish(session->node, room ? OWNER_ROOM : OWNER_USER, visit->event.to.id, &visit->event);
+}
+
+/* ---- typing -------------------------------------------------------------------------- */
+
+static void type(struct visit *visit, struct session *session)
+{
+  visit->task->command.message_id = 0;
+  tell(visit, session, KIND_TYPING);
+  leave(visit, ERR_OK);
+}
+
+void command_typing(struct session *session, const struct command *command, struct task *task)
+{
+  enter_conversation(session, command, task, type);
+}
+
+/* ---- receipts ------------------------------------------------------------------------ */
+
+static enum envelope_kind receipt_kind(const struct visit *visit)
+{
+  bool read = visit->task->command.kind == COMMAND_READ;
+  return read ? KIND_MESSAGE_READ : KIND_MESSAGE_DELIVERED;
+}
+
+static void on_cursor_set(void *arg, enum err err)
+{
+  leave(arg, err);
+}
+
+/* The message that was marked: its place in the log is how far the user has read. One that
+ * is in no log (sent by a protocol that keeps none) has only been unread. */
+static void on_marked(void *arg, const struct page *page)
+{
+  struct visit *visit = arg;
+  struct session *session = command_session(visit->task);
+  if (page->err == ERR_UNAVAILABLE || !session) {
+    leave(visit, page->err == ERR_OK ? ERR_GOING_AWAY : page->err);
+    return;
+  }
+  tell(visit, session, receipt_kind(visit));
+  if (page->err == ERR_OK && page->count && visit->task->command.kind == COMMAND_READ)
+    read_cursor_set(session->node->backend, visit->owner, session->user.id, page->messages[0].seq,
+                    on_cursor_set, visit);
+  else
+    leave(visit, ERR_OK);
+}
+
+static void mark(struct visit *visit, struct session *session)
+{
+  message_get(session->node->backend, visit->owner, visit->task->command.message_id, on_marked,
+              visit);
+}
+
+static void read_more(struct visit *visit, struct session *session);
+
+static void on_read(void *arg, const struct page *page)
+{
+  struct visit *visit = arg;
+  struct session *session = command_session(visit->task);
+  if (page->err != ERR_OK || !session) {
+    leave(visit, page->err == ERR_OK ? ERR_GOING_AWAY : page->err);
+    return;
+  }
+  dispatch_tell_own(session, page);
+  read_more(visit, session);
+}
+
+/* All that this connection was shown of the dialog up to the message, in the order of the
+ * unread list. */
+static void read_more(struct visit *visit, struct session *session)
+{
+  uint64_t ids[READ_AT_ONCE];
+  size_t count = shown_take_up_to(&session->shown, visit->event.to.id,
+                                  visit->task->command.message_id, ids, READ_AT_ONCE);
+  if (count)
+    inbox_read(session->node->backend, session->user.id, ids, count, on_read, visit);
+  else
+    mark(visit, session);
+}
+
+static void receive(struct visit *visit, struct session *session)
+{
+  bool unread_too = visit->task->command.kind == COMMAND_READ && visit->owner.kind == OWNER_DIALOG;
+  if (unread_too)
+    read_more(visit, session);
+  else
+    mark(visit, session);
+}
+
+void command_read_up_to(struct session *session, const struct command *command, struct task *task)
+{
+  enter_conversation(session, command, task, receive);
+}
+
+/* ---- looking ------------------------------------------------------------------------- */
+
+static void on_messages(void *arg, const struct page *page)
+{
+  struct visit *visit = arg;
+  struct envelope *messages =
+      arena_zalloc(&visit->arena, (page->count + 1) * sizeof *messages);
+  size_t count = 0;
+  for (size_t i = 0; page->err == ERR_OK && i < page->count; i++)
+    if (envelope_decode(&visit->arena, page->messages[i].line, &messages[count]) == ERR_OK) count++;
+  visit->outcome.messages = messages;
+  visit->outcome.message_count = count;
+  leave(visit, page->err);
+}
+
+static void look(struct visit *visit, struct session *session)
+{
+  const struct command *command = &visit->task->command;
+  unsigned count = command->count < MESSAGES_AT_MOST ? command->count : MESSAGES_AT_MOST;
+  messages_latest(session->node->backend, visit->owner, command->message_id, count, on_messages,
+                  visit);
+}
+
+void command_get_messages(struct session *session, const struct command *command, struct task *task)
+{
+  enter_conversation(session, command, task, look);
+}
+
+static void on_read_cursor(void *arg, const struct page *page)
+{
+  struct visit *visit = arg;
+  uint64_t newest = visit->outcome.conversation.unread; /* as on_newest left it */
+  visit->outcome.conversation.unread = newest > page->seq ? newest - page->seq : 0;
+  leave(visit, page->err);
+}
+
+static void on_newest(void *arg, const struct page *page)
+{
+  struct visit *visit = arg;
+  struct session *session = command_session(visit->task);
+  struct conversation_info *info = &visit->outcome.conversation;
+  if (page->err != ERR_OK || !session) {
+    leave(visit, page->err == ERR_OK ? ERR_GOING_AWAY : page->err);
+    return;
+  }
+  info->party = visit->event.to;
+  if (page->count) info->last_id = page->messages[page->count - 1].id;
+  if (visit->owner.kind == OWNER_DIALOG) {
+    info->unread = shown_count(session->shown, visit->event.to.id);
+    leave(visit, ERR_OK);
+    return;
+  }
+  info->unread = page->count ? page->messages[page->count - 1].seq : 0;
+  read_cursor_get(session->node->backend, visit->owner, session->user.id, on_read_cursor, visit);
+}
+
+static void look_at_chat(struct visit *visit, struct session *session)
+{
+  messages_latest(session->node->backend, visit->owner, 0, 1, on_newest, visit);
+}
+
+void command_get_chat(struct session *session, const struct command *command, struct task *task)
+{
+  enter_conversation(session, command, task, look_at_chat);
+}

@@ -1,0 +1,361 @@
+/* Commands about a message that was sent before. They all begin alike:
+ *
+ *   message id ─► whose is it (its block) ─► may this user? ─► the message ─► what is asked
+ *                 room, dialog or inbox      (room's rights,
+ *                                             dialog's two)
+ *
+ * An edit or a deletion holds everywhere: in the log, and in the unread copy of the
+ * recipient's inbox. Whoever hears the conversation is told: a room by its channel, a
+ * dialog by the channels of its two users. */
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "commands.h"
+#include "dispatch.h"
+#include "messages.h"
+
+/* What a task of these holds on its way. */
+struct inquiry {
+  struct task *task;
+  struct owner owner;
+  struct slice line;        /* the message, once it was read */
+  struct envelope message;  /* decoded; slices of the line and the arena */
+  struct arena arena;
+  struct slice text;        /* the new text, or the reaction */
+  bool admin;               /* of the room */
+  bool unkept;              /* a message that is not kept in its room will do */
+  void (*then)(struct inquiry *inquiry, struct session *session);
+};
+
+static void inquiry_end(struct inquiry *inquiry)
+{
+  arena_free(&inquiry->arena);
+  free(inquiry);
+}
+
+static void end_with(struct inquiry *inquiry, enum err err)
+{
+  struct task *task = inquiry->task;
+  inquiry_end(inquiry);
+  command_finish_with(task, err);
+}
+
+/* ---- finding the message ----------------------------------------------------------- */
+
+static void on_message(void *arg, const struct page *page)
+{
+  struct inquiry *inquiry = arg;
+  struct session *session = command_session(inquiry->task);
+  enum err err = page->err;
+  if (err == ERR_OK && page->count == 0) err = ERR_NOT_FOUND;
+  if (err == ERR_NOT_FOUND && inquiry->unkept && inquiry->owner.kind == OWNER_ROOM && session) {
+    inquiry->then(inquiry, session);
+    return;
+  }
+  if (err == ERR_OK) {
+    inquiry->line = arena_copy(&inquiry->arena, page->messages[0].line);
+    err = envelope_decode(&inquiry->arena, inquiry->line, &inquiry->message);
+  }
+  /* An unread copy is its sender's and its recipient's, and there for nobody else. */
+  if (err == ERR_OK && session && inquiry->owner.kind == OWNER_USER &&
+      !slice_equal(session->user.id, inquiry->message.from.id) &&
+      !slice_equal(session->user.id, inquiry->message.to.id))
+    err = ERR_NOT_FOUND;
+  if (err != ERR_OK || !session)
+    end_with(inquiry, err == ERR_OK ? ERR_GOING_AWAY : err);
+  else
+    inquiry->then(inquiry, session);
+}
+
+static void get_message(struct inquiry *inquiry)
+{
+  struct session *session = command_session(inquiry->task);
+  if (!session) {
+    end_with(inquiry, ERR_GOING_AWAY);
+    return;
+  }
+  message_get(session->node->backend, inquiry->owner, inquiry->task->command.message_id, on_message,
+              inquiry);
+}
+
+static void on_standing(void *arg, const struct room_standing *standing)
+{
+  struct inquiry *inquiry = arg;
+  enum err err = standing->err;
+  if (err == ERR_OK && standing->banned) err = ERR_FORBIDDEN;
+  if (err == ERR_OK && !standing->member && !standing->is_public) err = ERR_NOT_IN_ROOM;
+  inquiry->admin = standing->admin || standing->owner;
+  if (err != ERR_OK)
+    end_with(inquiry, err);
+  else
+    get_message(inquiry);
+}
+
+static void on_owner(void *arg, enum err err, const struct owner *owner)
+{
+  struct inquiry *inquiry = arg;
+  struct session *session = command_session(inquiry->task);
+  struct slice other;
+  if (err != ERR_OK || !session) {
+    end_with(inquiry, err == ERR_OK ? ERR_GOING_AWAY : err);
+    return;
+  }
+  inquiry->owner = (struct owner){owner->kind, arena_copy(&inquiry->arena, owner->id)};
+  if (owner->kind == OWNER_ROOM)
+    room_standing(session->node->backend, inquiry->owner.id, session->user.id, on_standing, inquiry);
+  else if (owner->kind == OWNER_DIALOG && !command_other_of(owner->id, session->user.id, &other))
+    end_with(inquiry, ERR_NOT_FOUND);
+  else
+    get_message(inquiry);
+}
+
+static struct inquiry *inquire(struct session *session, struct task *task,
+                               void (*then)(struct inquiry *inquiry, struct session *session))
+{
+  struct inquiry *inquiry = memory_zalloc(sizeof *inquiry);
+  inquiry->task = task;
+  inquiry->then = then;
+  message_owner(session->node->backend, task->command.message_id, on_owner, inquiry);
+  return inquiry;
+}
+
+/* ---- telling ------------------------------------------------------------------------- */
+
+/* An event about the message, by this session's user. */
+static struct envelope event_about(const struct inquiry *inquiry, const struct session *session,
+                                   enum envelope_kind kind)
+{
+  struct envelope event = {.kind = kind,
+                           .ts_ms = node_wall_ms(),
+                           .from = session->user,
+                           .to = inquiry->message.to,
+                           .dialog = inquiry->message.dialog,
+                           .thread = inquiry->message.thread,
+                           .message_id = inquiry->message.id};
+  event.origin.protocol = slice_of(session->protocol->name);
+  event.origin.node = slice_of(session->node->id);
+  event.origin.session = session->id;
+  return event;
+}
+
+/* The two of a direct message; the room's channel is told by the script. */
+static void tell_two(const struct inquiry *inquiry, const struct session *session,
+                     const struct envelope *event)
+{
+  if (inquiry->message.to.kind != PARTY_USER) return;
+  dispatch_publish(session->node, OWNER_USER, inquiry->message.from.id, event);
+  if (!slice_equal(inquiry->message.from.id, inquiry->message.to.id))
+    dispatch_publish(session->node, OWNER_USER, inquiry->message.to.id, event);
+}
+
+/* ---- editing and deleting ------------------------------------------------------------ */
+
+static struct slice write_rest(struct inquiry *inquiry, const struct envelope *event)
+{
+  struct text text = {0};
+  envelope_write_rest(&text, event);
+  struct slice rest = arena_copy(&inquiry->arena, text_slice(&text));
+  text_free(&text);
+  return rest;
+}
+
+static struct envelope change_event(const struct inquiry *inquiry, const struct session *session)
+{
+  bool deletes = inquiry->task->command.kind == COMMAND_DELETE;
+  struct envelope event =
+      event_about(inquiry, session, deletes ? KIND_MESSAGE_DELETED : KIND_MESSAGE_EDITED);
+  if (!deletes) event.text = inquiry->message.text;
+  return event;
+}
+
+/* One place where the message is kept; `event` is published with the change. */
+static void change(struct inquiry *inquiry, struct session *session, struct owner owner,
+                   struct slice event, err_fn *done)
+{
+  struct backend *backend = session->node->backend;
+  if (inquiry->task->command.kind == COMMAND_DELETE)
+    message_delete(backend, owner, inquiry->message.id, event, done, inquiry);
+  else
+    message_edit(backend, owner, inquiry->message.id, write_rest(inquiry, &inquiry->message), event,
+                 done, inquiry);
+}
+
+static void on_changed(void *arg, enum err err)
+{
+  struct inquiry *inquiry = arg;
+  struct session *session = command_session(inquiry->task);
+  if (err == ERR_OK && session) {
+    struct envelope event = change_event(inquiry, session);
+    tell_two(inquiry, session, &event);
+  }
+  end_with(inquiry, err);
+}
+
+static void change_log(struct inquiry *inquiry, struct session *session)
+{
+  struct envelope event = change_event(inquiry, session);
+  bool room = inquiry->owner.kind == OWNER_ROOM;
+  change(inquiry, session, inquiry->owner, room ? write_rest(inquiry, &event) : (struct slice){0},
+         on_changed);
+}
+
+/* The unread copy may be gone: it was read. */
+static void on_copy_changed(void *arg, enum err err)
+{
+  struct inquiry *inquiry = arg;
+  struct session *session = command_session(inquiry->task);
+  if (err != ERR_OK && err != ERR_NOT_FOUND)
+    end_with(inquiry, err);
+  else if (!session)
+    end_with(inquiry, ERR_GOING_AWAY);
+  else
+    change_log(inquiry, session);
+}
+
+/* The unread copy of a logged direct message goes first: after a crash in between, the
+ * same again finds the log and completes it. */
+static void change_everywhere(struct inquiry *inquiry, struct session *session)
+{
+  struct owner inbox = {OWNER_USER, inquiry->message.to.id};
+  if (inquiry->owner.kind == OWNER_DIALOG)
+    change(inquiry, session, inbox, (struct slice){0}, on_copy_changed);
+  else
+    change_log(inquiry, session);
+}
+
+static bool is_author(const struct inquiry *inquiry, const struct session *session)
+{
+  return slice_equal(inquiry->message.from.id, session->user.id);
+}
+
+static void edit(struct inquiry *inquiry, struct session *session)
+{
+  if (!is_author(inquiry, session)) {
+    end_with(inquiry, ERR_FORBIDDEN);
+    return;
+  }
+  inquiry->message.text = inquiry->text;
+  inquiry->message.edited_ms = node_wall_ms();
+  change_everywhere(inquiry, session);
+}
+
+void command_edit(struct session *session, const struct command *command, struct task *task)
+{
+  struct inquiry *inquiry = inquire(session, task, edit);
+  inquiry->text = arena_copy(&inquiry->arena, command->text);
+}
+
+static void delete(struct inquiry *inquiry, struct session *session)
+{
+  if (is_author(inquiry, session) || inquiry->admin)
+    change_everywhere(inquiry, session);
+  else
+    end_with(inquiry, ERR_FORBIDDEN);
+}
+
+void command_delete(struct session *session, const struct command *command, struct task *task)
+{
+  (void)command;
+  inquire(session, task, delete);
+}
+
+/* ---- reacting ------------------------------------------------------------------------ */
+
+static void on_counted(void *arg, enum err err, struct slice counts)
+{
+  struct inquiry *inquiry = arg;
+  struct session *session = command_session(inquiry->task);
+  if (err == ERR_OK && session) {
+    struct envelope event = event_about(inquiry, session, KIND_REACTION_UPDATED);
+    event.reactions = counts;
+    tell_two(inquiry, session, &event);
+  }
+  end_with(inquiry, err);
+}
+
+/* The script knows the counts; they go where a mark of ours stands in the event. */
+static void react(struct inquiry *inquiry, struct session *session)
+{
+  static const struct slice mark = {"\"reactions\":{}", 14};
+  struct envelope event = event_about(inquiry, session, KIND_REACTION_UPDATED);
+  event.reactions = SLICE("{}");
+  struct slice rest = write_rest(inquiry, &event);
+  const char *at = memmem(rest.data, rest.len, mark.data, mark.len);
+  struct reaction_change change = {.owner = inquiry->owner,
+                                   .message_id = inquiry->message.id,
+                                   .user = session->user.id,
+                                   .reaction = inquiry->text,
+                                   .adding = inquiry->task->command.adding};
+  if (at && inquiry->owner.kind == OWNER_ROOM) {
+    size_t head = (size_t)(at - rest.data) + mark.len - 2;
+    change.event_head = (struct slice){rest.data, head};
+    change.event_tail = slice_skip(rest, head + 2);
+  }
+  message_react(session->node->backend, &change, on_counted, inquiry);
+}
+
+void command_react(struct session *session, const struct command *command, struct task *task)
+{
+  struct inquiry *inquiry = inquire(session, task, react);
+  inquiry->text = arena_copy(&inquiry->arena, command->reaction);
+}
+
+/* ---- looking ------------------------------------------------------------------------- */
+
+static void show(struct inquiry *inquiry, struct session *session)
+{
+  struct outcome outcome = {.err = ERR_OK,
+                            .message_id = inquiry->message.id,
+                            .ts_ms = node_wall_ms(),
+                            .messages = &inquiry->message,
+                            .message_count = 1};
+  (void)session;
+  command_finish(inquiry->task, &outcome);
+  inquiry_end(inquiry);
+}
+
+void command_get_message(struct session *session, const struct command *command, struct task *task)
+{
+  (void)command;
+  inquire(session, task, show);
+}
+
+/* ---- a receipt of one message (rooms) ------------------------------------------------ */
+
+static void tell_receipt(struct inquiry *inquiry, struct session *session)
+{
+  struct envelope event = event_about(inquiry, session, KIND_MESSAGE_READ);
+  if (inquiry->message.to.kind == PARTY_ROOM)
+    dispatch_publish(session->node, OWNER_ROOM, inquiry->message.to.id, &event);
+  else
+    tell_two(inquiry, session, &event);
+  end_with(inquiry, ERR_OK);
+}
+
+static void on_room(void *arg, enum err err, const struct entry *entry)
+{
+  struct inquiry *inquiry = arg;
+  struct session *session = command_session(inquiry->task);
+  if (err != ERR_OK || !session) {
+    end_with(inquiry, err == ERR_OK ? ERR_GOING_AWAY : err);
+    return;
+  }
+  inquiry->message = (struct envelope){.id = inquiry->task->command.message_id,
+                                       .to = command_party(entry)};
+  tell_receipt(inquiry, session);
+}
+
+/* Ephemeral messages are kept nowhere; their block still tells their room. */
+static void read_one(struct inquiry *inquiry, struct session *session)
+{
+  if (inquiry->owner.kind == OWNER_ROOM)
+    directory_resolve(session->node->backend, OWNER_ROOM, inquiry->owner.id, false, on_room, inquiry);
+  else
+    tell_receipt(inquiry, session);
+}
+
+void command_read_message(struct session *session, const struct command *command, struct task *task)
+{
+  (void)command;
+  inquire(session, task, read_one)->unkept = true;
+}

@@ -1,0 +1,108 @@
+/* Marking as read by names of the client's own, and entering and leaving rooms. */
+#include "attendance.h"
+#include "commands.h"
+#include "conversation.h"
+#include "dispatch.h"
+#include "inbox.h"
+#include "messages.h"
+#include "shown.h"
+
+enum { READ_AT_ONCE = 256 };
+
+/* ---- reading by name (messaging) ----------------------------------------------------- */
+
+static void read_named(struct session *session, struct task *task);
+
+static void on_read(void *arg, const struct page *page)
+{
+  struct task *task = arg;
+  struct session *session = command_session(task);
+  if (page->err == ERR_OK) {
+    if (session) dispatch_tell_own(session, page);
+    dispatch_tell_senders(task->node, page, KIND_MESSAGE_READ);
+  }
+  if (page->err != ERR_OK || !session)
+    command_finish_with(task, page->err);
+  else
+    read_named(session, task);
+}
+
+/* Ids are chosen by senders and collide: there may be more than go at once. */
+static void read_named(struct session *session, struct task *task)
+{
+  uint64_t ids[READ_AT_ONCE];
+  const struct command *command = &task->command;
+  size_t count =
+      shown_take(&session->shown, command->client_id, command->match_sid, ids, READ_AT_ONCE);
+  if (count)
+    inbox_read(session->node->backend, session->user.id, ids, count, on_read, task);
+  else
+    command_finish_with(task, ERR_OK); /* an unknown id is a no-op (protocols.md, messaging) */
+}
+
+/* A message is named by the client's own id, by its number with its conversation (all up
+ * to it), or by its number alone. */
+void command_read(struct session *session, const struct command *command, struct task *task)
+{
+  if (!command->message_id)
+    read_named(session, task);
+  else if (command->to.kind == ADDRESS_NONE)
+    command_read_message(session, command, task);
+  else
+    command_read_up_to(session, command, task);
+}
+
+/* ---- entering and leaving ------------------------------------------------------------ */
+
+static void on_done(void *arg, enum err err)
+{
+  command_finish_with(arg, err);
+}
+
+/* What everyone in the room is told. */
+static struct slice membership_rest(struct session *session, const struct command *command,
+                                    enum envelope_kind kind)
+{
+  static struct text rest;
+  const struct entry *room = directory_find(session->node->backend, OWNER_ROOM, command->to.id);
+  struct envelope event = {.kind = kind,
+                           .ts_ms = node_wall_ms(),
+                           .from = session->user,
+                           .to = command_party(room)};
+  text_reset(&rest);
+  envelope_write_rest(&rest, &event);
+  return text_slice(&rest);
+}
+
+/* The lobby is told by attendance, of members and others alike (attendance.h). */
+void command_enter(struct session *session, const struct command *command, struct task *task)
+{
+  room_enter(session->node->backend, command->to.id, session->user.id,
+             membership_rest(session, command, KIND_ROOM_ENTERED),
+             !attendance_is_of(command->to.id), on_done, task);
+}
+
+void command_exit(struct session *session, const struct command *command, struct task *task)
+{
+  room_exit(session->node->backend, command->to.id, session->user.id,
+            membership_rest(session, command, KIND_ROOM_EXITED),
+            !attendance_is_of(command->to.id), on_done, task);
+}
+
+/* The invited user's connections are told, whatever they hear. */
+void command_invite(struct session *session, const struct command *command, struct task *task)
+{
+  static struct text event_rest;
+  struct backend *backend = session->node->backend;
+  struct envelope event = {
+      .kind = KIND_ROOM_INVITED,
+      .ts_ms = node_wall_ms(),
+      .from = session->user,
+      .to = command_party(directory_find(backend, OWNER_ROOM, command->to.id)),
+      .user = command_party(directory_find(backend, OWNER_USER, command->user.id)),
+  };
+  text_reset(&event_rest);
+  envelope_write_rest(&event_rest, &event);
+  room_invite(backend, command->to.id, session->user.id, command->user.id, text_slice(&event_rest),
+              on_done, task);
+}

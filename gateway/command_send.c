@@ -1,0 +1,230 @@
+/* Sending: a message on its way to an inbox, a dialog's log or a room.
+ *
+ *   direct, until read  ─► inbox_push (stamps) ──────────────────────────┐
+ *   direct, logged      ─► dialog_append (stamps) ─► inbox_push, same id ─┤─► outcome
+ *   to a room           ─► room_send (stamps) ───────────────────────────┘
+ *
+ * The outcome goes out after the last script returned, and not before. */
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "bus.h"
+#include "commands.h"
+#include "conversation.h"
+#include "dedupe.h"
+#include "deliver.h"
+#include "dispatch.h"
+#include "inbox.h"
+#include "messages.h"
+#include "metrics.h"
+#include "sync.h"
+
+/* A reply that waits until its session was shown the event of this seq. */
+struct awaited_reply {
+  struct awaited_reply *next;
+  const struct subscription *subscription;
+  uint64_t seq;
+  struct frame *frame;
+};
+
+static struct text rest; /* scratch: the envelope that is being written */
+
+static void fill_message(const struct session *session, const struct command *command,
+                         struct envelope *event)
+{
+  *event = (struct envelope){
+      .kind = KIND_MESSAGE_SENT,
+      .ts_ms = node_wall_ms(),
+      .from = session->user,
+      .text = command->text,
+      .thread = command->thread,
+      .attachments = command->attachments,
+      .fields = command->fields,
+  };
+  event->origin.protocol = slice_of(session->protocol->name);
+  event->origin.node = slice_of(session->node->id);
+  event->origin.session = session->id;
+  event->origin.client_id = command->client_id;
+  event->origin.from = command->wire_from;
+  event->origin.to = command->wire_to;
+}
+
+/* The sender's copy of a direct message: to this connection now, to their others by
+ * their channel. It is not counted there (seq 0): it is in nobody's inbox. */
+static void show_to_sender(struct session *session, struct task *task, const struct stamp *stamp)
+{
+  static struct arena arena;
+  static struct text line;
+  struct envelope event;
+  if (!task->rest.len || stamp->repeated) return;
+  text_reset(&line);
+  envelope_write_stamp(&line, stamp->id, 0);
+  text_append(&line, text_slice(&task->rest));
+  arena_reset(&arena);
+  if (envelope_decode(&arena, text_slice(&line), &event) != ERR_OK) return;
+  if (slice_equal(event.from.id, event.to.id)) return; /* it comes by the inbox */
+  if (session->protocol->own == OWN_ALL) {
+    struct delivery delivery = deliver_begin(session->node, &event, session->user.id);
+    deliver_own(&delivery, session);
+    deliver_end(&delivery);
+  }
+  if (session->inbox->topic->shared) {
+    static struct text channel;
+    text_reset(&channel);
+    key_write(&channel, session->node->backend->options.prefix, OWNER_USER, session->user.id, "");
+    bus_publish(session->node->backend, text_slice(&channel), text_slice(&line));
+  }
+}
+
+/* Where the conversation's own channel shows the sender this message: the room that it
+ * hears, or its inbox for a message to itself. */
+static struct subscription *own_conversation(struct session *session, const struct task *task)
+{
+  if (task->owner == OWNER_ROOM) return hub_find(session, OWNER_ROOM, task->command.to.id);
+  return slice_equal(task->command.to.id, session->user.id) ? session->inbox : NULL;
+}
+
+/* A sender that is shown its own message is shown it before the reply. */
+static bool await(struct session *session, const struct task *task, const struct stamp *stamp,
+                  struct frame *frame)
+{
+  if (session->protocol->own != OWN_ALL || stamp->repeated) return false;
+  struct subscription *heard = own_conversation(session, task);
+  if (!heard || stamp->seq <= heard->cursor) return false;
+  struct awaited_reply *reply = memory_alloc(sizeof *reply);
+  *reply = (struct awaited_reply){NULL, heard, stamp->seq, frame};
+  struct awaited_reply **last = &session->replies;
+  while (*last) last = &(*last)->next;
+  *last = reply;
+  sync_expect(session->node, heard, stamp->seq);
+  return true;
+}
+
+void dispatch_heard(struct session *session, const struct subscription *subscription)
+{
+  for (struct awaited_reply **link = &session->replies, *reply; (reply = *link);) {
+    bool shown = reply->subscription == subscription && reply->seq <= subscription->cursor;
+    if (!shown) {
+      link = &reply->next;
+      continue;
+    }
+    *link = reply->next;
+    session_send(session, reply->frame);
+    free(reply);
+  }
+}
+
+static void on_stamped(void *arg, const struct stamp *stamp)
+{
+  struct task *task = arg;
+  struct session *session = command_session(task);
+  if (session) {
+    struct outcome outcome = {.err = stamp->err, .message_id = stamp->id, .ts_ms = node_wall_ms()};
+    if (stamp->err == ERR_OK && task->owner == OWNER_USER) show_to_sender(session, task, stamp);
+    struct frame *frame = command_reply(task, &outcome);
+    if (frame && !(stamp->err == ERR_OK && await(session, task, stamp, frame)))
+      session_send(session, frame);
+  }
+  command_done(task);
+}
+
+/* In the dialog's log; now the recipient's inbox, under the same id. Also where it was
+ * logged before: a crash may have come in between. */
+static void on_logged(void *arg, const struct stamp *stamp)
+{
+  struct task *task = arg;
+  struct session *session = command_session(task);
+  if (stamp->err != ERR_OK || !session) {
+    on_stamped(task, stamp);
+    return;
+  }
+  struct inbox_push push = {.user = task->command.to.id,
+                            .rest = text_slice(&task->rest),
+                            .stored = true,
+                            .id = stamp->id};
+  inbox_push(session->node->backend, &push, on_stamped, task);
+}
+
+static void append_to_dialog(struct session *session, const struct envelope *event,
+                             struct slice dedupe, struct task *task)
+{
+  struct dialog_append append = {.dialog = event->dialog.id, .dedupe = dedupe, .rest = text_slice(&rest)};
+  dialog_append(session->node->backend, &append, on_logged, task);
+}
+
+static void send_direct(struct session *session, const struct command *command, struct task *task)
+{
+  char dialog_id[COMMAND_DIALOG_ID_BYTES], hash[DEDUPE_BYTES];
+  struct slice dialog = directory_dialog_id(session->user.id, command->to.id, dialog_id);
+  struct envelope event;
+  fill_message(session, command, &event);
+  const struct entry *user = directory_find(session->node->backend, OWNER_USER, command->to.id);
+  event.to = command_party(user);
+  event.dialog = command_party(directory_find(session->node->backend, OWNER_DIALOG, dialog));
+  event.keep = session->protocol->direct_keep;
+  text_reset(&rest);
+  envelope_write_rest(&rest, &event);
+  bool logged = event.keep == KEEP_LOG;
+  if (logged || session->protocol->own == OWN_ALL || session->inbox->topic->shared)
+    text_append(&task->rest, text_slice(&rest));
+  if (logged) {
+    append_to_dialog(session, &event, dedupe_hash(&event, hash), task);
+    return;
+  }
+  struct inbox_push push = {.user = command->to.id,
+                            .dedupe = dedupe_hash(&event, hash),
+                            .rest = text_slice(&rest),
+                            .stored = event.keep != KEEP_NEVER};
+  inbox_push(session->node->backend, &push, on_stamped, task);
+}
+
+static void send_to_room(struct session *session, const struct command *command, struct task *task)
+{
+  char hash[DEDUPE_BYTES];
+  struct envelope event;
+  fill_message(session, command, &event);
+  event.to = command_party(directory_find(session->node->backend, OWNER_ROOM, command->to.id));
+  event.keep = session->protocol->room_keep;
+  text_reset(&rest);
+  envelope_write_rest(&rest, &event);
+  struct room_send send = {.room = command->to.id,
+                           .user = session->user.id,
+                           .dedupe = dedupe_hash(&event, hash),
+                           .rest = text_slice(&rest),
+                           .stored = event.keep != KEEP_NEVER};
+  room_send(session->node->backend, &send, on_stamped, task);
+}
+
+static enum err admit_send(struct session *session)
+{
+  const struct config *config = session->node->config;
+  struct bucket_rate rate = {config->sends_per_second, config->sends_burst};
+  enum bucket_verdict verdict =
+      bucket_take(&session->inbox->topic->sends, rate, 1, session->node->now_ms);
+  if (verdict == BUCKET_OK) return ERR_OK;
+  metric_add_at(METRIC_RATE_LIMITED, session->protocol_index, 1);
+  if (verdict == BUCKET_FLOODED) session_close(session, ERR_RATE_LIMITED);
+  return ERR_RATE_LIMITED;
+}
+
+void command_send(struct session *session, const struct command *command, struct task *task)
+{
+  enum err err = admit_send(session);
+  task->owner = command->to.kind == ADDRESS_ROOM ? OWNER_ROOM : OWNER_USER;
+  if (err != ERR_OK)
+    command_finish_with(task, err);
+  else if (task->owner == OWNER_ROOM)
+    send_to_room(session, command, task);
+  else
+    send_direct(session, command, task);
+}
+
+void command_forget_replies(struct session *session)
+{
+  for (struct awaited_reply *reply = session->replies, *next; reply; reply = next) {
+    next = reply->next;
+    frame_release(reply->frame);
+    free(reply);
+  }
+  session->replies = NULL;
+}

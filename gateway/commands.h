@@ -1,0 +1,51 @@
+/* What begins each kind of command, and what they share. A beginning is called once,
+ * when everything that the command names is in the directory; it ends, now or later, in
+ * one of the first two below. Borrows `command` for the call; what it needs later it
+ * keeps in the task. To add a kind, add a row to dispatch.c's table. */
+#ifndef PARLEY_GATEWAY_COMMANDS_H
+#define PARLEY_GATEWAY_COMMANDS_H
+
+#include "command.h"
+#include "directory.h"
+#include "session.h"
+#include "task.h"
+
+/* The outcome goes to the codec's reply; the task is given back, and the next of its
+ * session's commands begins. */
+void command_finish(struct task *task, const struct outcome *outcome);
+
+/* The same for one that is nothing but this. */
+void command_finish_with(struct task *task, enum err err);
+
+/* The task's session; NULL when it is gone. */
+struct session *command_session(const struct task *task);
+
+/* The outcome as the codec's reply, NULL where it answers nothing; and the task's end, for
+ * those whose reply has to wait. */
+struct frame *command_reply(const struct task *task, const struct outcome *outcome);
+void command_done(struct task *task);
+
+/* "a|b": the other one of a dialog. False: the user is neither. */
+bool command_other_of(struct slice dialog, struct slice user, struct slice *other);
+
+/* An entry of the directory as codecs know it. */
+struct party command_party(const struct entry *entry);
+
+enum { COMMAND_DIALOG_ID_BYTES = 2 * ID_MAX_BYTES + 2 };
+
+typedef void command_fn(struct session *session, const struct command *command, struct task *task);
+
+/* command_send.c */
+command_fn command_send;
+void command_forget_replies(struct session *session); /* that wait for an event */
+
+/* command_message.c: what is about a message that was sent before. */
+command_fn command_edit, command_delete, command_react, command_get_message, command_read_message;
+
+/* command_room.c: entering and leaving; reading by names of the client's own. */
+command_fn command_enter, command_exit, command_invite, command_read;
+
+/* command_conversation.c: what is about a conversation. */
+command_fn command_read_up_to, command_get_messages, command_get_chat, command_typing;
+
+#endif
