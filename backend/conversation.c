@@ -1,7 +1,6 @@
 /* Rooms: arguments of scripts/room_*.lua, attendance_*.lua and cursor_set.lua. */
 #include "conversation.h"
 
-#include <hiredis/hiredis.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -15,12 +14,13 @@ void room_send(struct backend *backend, const struct room_send *send, stamp_fn *
 {
   struct store *store = backend->store;
   const struct backend_limits *limits = &backend->options.limits;
-  store_begin(store, SCRIPT_room_send, send->dedupe.len ? 6 : 5, 10);
+  store_begin(store, SCRIPT_room_send, send->dedupe.len ? 7 : 6, 10);
   store_key(store, OWNER_ROOM, send->room, ":log");
   store_key(store, OWNER_ROOM, send->room, ":messages");
   store_key(store, OWNER_ROOM, send->room, ":record");
   store_key(store, OWNER_ROOM, send->room, ":members");
   store_key(store, OWNER_ROOM, send->room, ":bans");
+  store_key(store, OWNER_ROOM, send->room, ":reactions");
   if (send->dedupe.len) store_key_with(store, OWNER_ROOM, send->room, ":sent:", send->dedupe);
   store_arg(store, send->rest);
   store_key(store, OWNER_ROOM, send->room, "");
@@ -39,10 +39,11 @@ void room_page(struct backend *backend, struct slice room, uint64_t after_seq, u
                size_t max_bytes, page_fn *done, void *arg)
 {
   struct store *store = backend->store;
-  store_begin(store, SCRIPT_list_page, 3, 4);
+  store_begin(store, SCRIPT_list_page, 4, 4);
   store_key(store, OWNER_ROOM, room, ":log");
   store_key(store, OWNER_ROOM, room, ":messages");
   store_key(store, OWNER_ROOM, room, ":record");
+  store_key(store, OWNER_ROOM, room, ":reactions");
   store_number(store, after_seq);
   store_number(store, max_count);
   store_number(store, max_bytes);
@@ -82,32 +83,11 @@ static struct passage *passage_new(struct backend *backend, struct slice room, s
   return passage;
 }
 
-static const struct {
-  const char *word;
-  enum err err;
-} passage_answers[] = {
-    {"NEW", ERR_OK},
-    {"OLD", ERR_OK},
-    {"GONE", ERR_OK},
-    {"NONE", ERR_OK},
-    {"NOROOM", ERR_NOT_FOUND},
-    {"BANNED", ERR_FORBIDDEN},
-    {"CLOSED", ERR_NOT_IN_ROOM},
-};
-
-static enum err read_passage(const struct redisReply *reply)
-{
-  struct slice word = reply_slice(reply);
-  for (size_t i = 0; i < sizeof passage_answers / sizeof passage_answers[0]; i++)
-    if (slice_is(word, passage_answers[i].word)) return passage_answers[i].err;
-  return ERR_INTERNAL;
-}
-
 /* The room's side is done; the user's set of rooms follows. */
 static void on_room_side(void *arg, enum err err, const struct redisReply *reply)
 {
   struct passage *passage = arg;
-  if (err == ERR_OK) err = read_passage(reply);
+  if (err == ERR_OK) err = word_read(reply);
   if (err != ERR_OK) {
     if (passage->done) passage->done(passage->arg, err);
     free(passage);
@@ -158,33 +138,7 @@ void room_exit(struct backend *backend, struct slice room, struct slice user, st
   store_send(store, on_room_side, passage);
 }
 
-/* ---- numbers ------------------------------------------------------------------------ */
-
-struct number_waiter {
-  page_fn *page_done;
-  stamp_fn *stamp_done;
-  void *arg;
-};
-
-static void on_number(void *arg, enum err err, const struct redisReply *reply)
-{
-  struct number_waiter waiter = *(struct number_waiter *)arg;
-  free(arg);
-  uint64_t number = 0;
-  if (err == ERR_OK && reply->type != REDIS_REPLY_NIL && !reply_number(reply, &number))
-    err = ERR_INTERNAL;
-  if (waiter.page_done)
-    waiter.page_done(waiter.arg, &(struct page){.err = err, .seq = number});
-  else if (waiter.stamp_done)
-    waiter.stamp_done(waiter.arg, &(struct stamp){.err = err, .seq = number});
-}
-
-static void send_for_number(struct backend *backend, struct number_waiter waiter)
-{
-  struct number_waiter *kept = memory_alloc(sizeof *kept);
-  *kept = waiter;
-  store_send(backend->store, on_number, kept);
-}
+/* ---- cursors and attendance --------------------------------------------------------- */
 
 void room_cursor_get(struct backend *backend, struct slice room, struct slice user, page_fn *done,
                      void *arg)
@@ -192,7 +146,7 @@ void room_cursor_get(struct backend *backend, struct slice room, struct slice us
   store_begin_command(backend->store, "HGET", 2);
   store_key(backend->store, OWNER_ROOM, room, ":cursors");
   store_arg(backend->store, user);
-  send_for_number(backend, (struct number_waiter){.page_done = done, .arg = arg});
+  seq_send(backend, done, arg);
 }
 
 void room_cursor_set(struct backend *backend, struct slice room, struct slice user, uint64_t seq)
@@ -204,27 +158,45 @@ void room_cursor_set(struct backend *backend, struct slice room, struct slice us
   store_send(backend->store, NULL, NULL);
 }
 
-static void attendance(struct backend *backend, enum script script, struct slice room,
-                       struct slice user, struct slice session, struct slice rest)
+struct stamp_waiter {
+  stamp_fn *done;
+  void *arg;
+};
+
+static void on_attendance(void *arg, enum err err, const struct redisReply *reply)
 {
+  struct stamp_waiter waiter = *(struct stamp_waiter *)arg;
+  free(arg);
+  uint64_t told = 0;
+  if (err == ERR_OK && !reply_number(reply, &told)) err = ERR_INTERNAL;
+  if (waiter.done) waiter.done(waiter.arg, &(struct stamp){.err = err, .seq = told});
+}
+
+static void attendance(struct backend *backend, enum script script, struct slice room,
+                       struct slice user, struct slice session, struct slice rest,
+                       struct stamp_waiter waiter)
+{
+  struct stamp_waiter *kept = memory_alloc(sizeof *kept);
+  *kept = waiter;
   store_begin(backend->store, script, 1, 4);
   store_key(backend->store, OWNER_ROOM, room, ":attendance");
   store_arg(backend->store, user);
   store_arg(backend->store, session);
   store_key(backend->store, OWNER_ROOM, room, "");
   store_arg(backend->store, rest);
+  store_send(backend->store, on_attendance, kept);
 }
 
 void attendance_begin(struct backend *backend, struct slice room, struct slice user,
                       struct slice session, struct slice rest, stamp_fn *done, void *arg)
 {
-  attendance(backend, SCRIPT_attendance_begin, room, user, session, rest);
-  send_for_number(backend, (struct number_waiter){.stamp_done = done, .arg = arg});
+  attendance(backend, SCRIPT_attendance_begin, room, user, session, rest,
+             (struct stamp_waiter){done, arg});
 }
 
 void attendance_end(struct backend *backend, struct slice room, struct slice user,
                     struct slice session, struct slice rest, stamp_fn *done, void *arg)
 {
-  attendance(backend, SCRIPT_attendance_end, room, user, session, rest);
-  send_for_number(backend, (struct number_waiter){.stamp_done = done, .arg = arg});
+  attendance(backend, SCRIPT_attendance_end, room, user, session, rest,
+             (struct stamp_waiter){done, arg});
 }

@@ -3,10 +3,14 @@
  *   resolve ──► LRU? ──► HMGET record ──► there? ──► entry
  *                                           │ no, and `create`
  *               INCR number, SET uuid NX ◄──┘
- *               SET number's entry, record_make ──► entry (of whoever was first) */
+ *               SET number's entry, record_make ──► entry (of whoever was first)
+ *
+ * What a number, a UUID or a block is of ("user:31") stands in the LRU too: as an entry of
+ * its own kind, with the owner for a name. */
 #include "directory_private.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 
@@ -319,4 +323,118 @@ void directory_resolve(struct backend *backend, enum owner_kind kind, struct sli
   store_arg(store, SLICE("uuid"));
   store_arg(store, SLICE("name"));
   store_send(store, on_record, resolve);
+}
+
+/* ---- who is number 7 ---------------------------------------------------------------- */
+
+struct owner_call {
+  struct backend *backend;
+  enum owner_kind of;
+  owner_fn *done;
+  void *arg;
+  struct slice name, known; /* of `bytes`; `known`: "user:31", from the LRU */
+  char bytes[];
+};
+
+/* "user:31", "room:lobby", "dialog:a|b" */
+static bool read_owner(struct slice text, struct owner *owner)
+{
+  static const enum owner_kind kinds[] = {OWNER_USER, OWNER_ROOM, OWNER_DIALOG};
+  struct slice kind = slice_cut(&text, ':');
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+    if (!slice_is(kind, owner_kind_name(kinds[i]))) continue;
+    *owner = (struct owner){kinds[i], text};
+    return true;
+  }
+  return false;
+}
+
+static void on_owner(void *arg, enum err err, const struct redisReply *reply)
+{
+  struct owner_call *call = arg;
+  struct owner owner = {0};
+  struct slice text = reply ? reply_slice(reply) : call->known;
+  if (err == ERR_OK && reply && reply->type == REDIS_REPLY_NIL)
+    err = ERR_NOT_FOUND;
+  else if (err == ERR_OK && !read_owner(text, &owner))
+    err = ERR_INTERNAL;
+  if (err == ERR_OK && reply)
+    keep_entry(call->backend->directory,
+               &(struct entry){.kind = call->of, .id = call->name, .name = text});
+  call->done(call->arg, err, err == ERR_OK ? &owner : NULL);
+  free(call);
+}
+
+void directory_owner(struct backend *backend, enum owner_kind of, struct slice name, owner_fn *done,
+                     void *arg)
+{
+  const struct entry *entry = directory_find(backend, of, name);
+  struct slice known = entry ? entry->name : (struct slice){0};
+  struct owner_call *call = memory_alloc(sizeof *call + name.len + known.len);
+  *call = (struct owner_call){.backend = backend, .of = of, .done = done, .arg = arg};
+  char *at = call->bytes;
+  call->name = keep(&at, name);
+  call->known = keep(&at, known);
+  if (entry) {
+    store_soon(backend->store, ERR_OK, on_owner, call);
+    return;
+  }
+  store_begin_command(backend->store, "GET", 1);
+  store_key(backend->store, of, name, "");
+  store_send(backend->store, on_owner, call);
+}
+
+struct named {
+  struct backend *backend;
+  uint64_t num; /* 0: asked by UUID */
+  entry_fn *done;
+  void *arg;
+};
+
+/* A number that nobody got (directory_disclaim) may name somebody for a moment. */
+static void on_named(void *arg, enum err err, const struct entry *entry)
+{
+  struct named *named = arg;
+  if (err == ERR_OK && named->num && entry->num != named->num) err = ERR_NOT_FOUND;
+  named->done(named->arg, err, err == ERR_OK ? entry : NULL);
+  free(named);
+}
+
+static void on_named_owner(void *arg, enum err err, const struct owner *owner)
+{
+  struct named *named = arg;
+  const struct entry *entry =
+      err == ERR_OK ? directory_find(named->backend, owner->kind, owner->id) : NULL;
+  if (err != ERR_OK || entry)
+    on_named(named, err, entry);
+  else
+    directory_resolve(named->backend, owner->kind, owner->id, false, on_named, named);
+}
+
+static void find_named(struct backend *backend, enum owner_kind of, struct slice name,
+                       struct named named)
+{
+  struct named *kept = memory_alloc(sizeof *kept);
+  *kept = named;
+  directory_owner(backend, of, name, on_named_owner, kept);
+}
+
+void directory_by_number(struct backend *backend, enum owner_kind kind, uint64_t num,
+                         entry_fn *done, void *arg)
+{
+  struct text number = {0};
+  write_number(&number, kind, num);
+  find_named(backend, OWNER_NUMBER, text_slice(&number),
+             (struct named){.backend = backend, .num = num, .done = done, .arg = arg});
+  text_free(&number);
+}
+
+void directory_by_uuid(struct backend *backend, struct slice uuid, entry_fn *done, void *arg)
+{
+  char lower[UUID_TEXT_BYTES] = "";
+  bool fits = uuid_is(uuid);
+  for (size_t i = 0; fits && i < sizeof lower; i++)
+    lower[i] = (char)tolower((unsigned char)uuid.data[i]);
+  find_named(backend, OWNER_UUID, (struct slice){lower, fits ? sizeof lower : 0},
+             (struct named){.backend = backend, .done = done, .arg = arg});
 }

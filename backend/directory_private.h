@@ -3,6 +3,7 @@
 #define PARLEY_BACKEND_DIRECTORY_PRIVATE_H
 
 #include "directory.h"
+#include "messages.h"
 #include "uuid.h"
 
 struct directory *directory_new(unsigned max_entries);
@@ -15,6 +16,11 @@ size_t directory_count(const struct directory *directory);
 typedef void claimed_fn(void *arg, enum err err, uint64_t num, const char *uuid);
 void directory_claim(struct backend *backend, enum owner_kind kind, struct slice id,
                      claimed_fn *done, void *arg);
+
+/* Whose a number ("u7", "c1"), a UUID or a block is. ERR_NOT_FOUND: nobody's. Never changes,
+ * and so is kept in the LRU as entries are. */
+void directory_owner(struct backend *backend, enum owner_kind of, struct slice name, owner_fn *done,
+                     void *arg);
 
 /* Another node was faster: nobody has that number. */
 void directory_disclaim(struct backend *backend, enum owner_kind kind, uint64_t num);

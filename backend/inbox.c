@@ -1,6 +1,8 @@
 /* Inboxes: arguments of scripts/inbox_*.lua, in their order. */
 #include "inbox.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -21,11 +23,14 @@ void inbox_push(struct backend *backend, const struct inbox_push *push, stamp_fn
 {
   struct store *store = backend->store;
   const struct backend_limits *limits = &backend->options.limits;
-  store_begin(store, SCRIPT_inbox_push, push->dedupe.len ? 4 : 3, 10);
+  char digits[24];
+  struct slice sent = push->dedupe;
+  if (push->id) sent = (struct slice){digits, (size_t)sprintf(digits, "%" PRIu64, push->id)};
+  store_begin(store, SCRIPT_inbox_push, sent.len ? 4 : 3, push->id ? 11 : 10);
   store_key(store, OWNER_USER, push->user, ":unread");
   store_key(store, OWNER_USER, push->user, ":unread:messages");
   store_key(store, OWNER_USER, push->user, ":inbox");
-  if (push->dedupe.len) store_key_with(store, OWNER_USER, push->user, ":sent:", push->dedupe);
+  if (sent.len) store_key_with(store, OWNER_USER, push->user, ":sent:", sent);
   store_arg(store, push->rest);
   store_key(store, OWNER_USER, push->user, "");
   store_number(store, limits->inbox_messages);
@@ -35,6 +40,7 @@ void inbox_push(struct backend *backend, const struct inbox_push *push, stamp_fn
   store_number(store, (uint64_t)limits->dedupe_seconds * MS_PER_SECOND);
   store_number(store, push->stored);
   store_arg(store, push_wait_field(backend->pushes));
+  if (push->id) store_number(store, push->id);
   store_arg(store, SLICE(""));
   push_send(backend->pushes, done, arg);
 }
@@ -43,10 +49,11 @@ void inbox_page(struct backend *backend, struct slice user, uint64_t after_seq, 
                 size_t max_bytes, page_fn *done, void *arg)
 {
   struct store *store = backend->store;
-  store_begin(store, SCRIPT_list_page, 3, 4);
+  store_begin(store, SCRIPT_list_page, 4, 4);
   store_key(store, OWNER_USER, user, ":unread");
   store_key(store, OWNER_USER, user, ":unread:messages");
   store_key(store, OWNER_USER, user, ":inbox");
+  store_key(store, OWNER_USER, user, ":unread:reactions");
   store_number(store, after_seq);
   store_number(store, max_count);
   store_number(store, max_bytes);
@@ -84,10 +91,11 @@ static void send_confirm(struct confirming *confirming)
   uint64_t now_ms = clock_wall_ms();
   uint64_t reader_ms =
       (uint64_t)backend->options.limits.reader_days * SECONDS_PER_DAY * MS_PER_SECOND;
-  store_begin(store, SCRIPT_inbox_confirm, 3, 4);
+  store_begin(store, SCRIPT_inbox_confirm, 4, 4);
   store_key(store, OWNER_USER, user, ":unread");
   store_key(store, OWNER_USER, user, ":unread:messages");
   store_key(store, OWNER_USER, user, ":profile");
+  store_key(store, OWNER_USER, user, ":unread:reactions");
   store_number(store, confirming->id);
   store_number(store, now_ms > reader_ms ? now_ms - reader_ms : 0);
   store_number(store, CONFIRM_COUNT);
@@ -112,9 +120,10 @@ void inbox_read(struct backend *backend, struct slice user, const uint64_t *ids,
                 page_fn *done, void *arg)
 {
   struct store *store = backend->store;
-  store_begin(store, SCRIPT_inbox_read, 2, (unsigned)count);
+  store_begin(store, SCRIPT_inbox_read, 3, (unsigned)count);
   store_key(store, OWNER_USER, user, ":unread");
   store_key(store, OWNER_USER, user, ":unread:messages");
+  store_key(store, OWNER_USER, user, ":unread:reactions");
   for (size_t i = 0; i < count; i++) store_number(store, ids[i]);
   page_send(backend, done, arg);
 }

@@ -11,6 +11,10 @@ struct inbox_push {
   struct slice dedupe; /* printable hash of (sender, recipient, client id, content); empty: none */
   struct slice rest;   /* the envelope behind its stamp (envelope_write_rest) */
   bool stored;         /* false: stamped (seq 0) and published, kept nowhere */
+  /* Not 0: the message stands in a dialog's log under this id, and gets it here too, with
+   * the inbox's own seq. Not `dedupe` but the id tells a repeated push, also when the first
+   * was deleted meanwhile. */
+  uint64_t id;
 };
 
 /* One script on the recipient's tag: dedupe, stamp, push, publish on the user's

@@ -40,6 +40,7 @@ struct pending {
   link_fn *done;
   void *arg;
   uint64_t since_ms;
+  enum err err; /* of those in `refused` */
 };
 
 /* A ring: `count` commands from `first` on, in the order in which they were sent. */
@@ -203,15 +204,20 @@ static void on_refuse(evutil_socket_t fd, short what, void *arg)
   struct link *link = arg;
   for (size_t count = link->refused.count; count; count--) {
     struct pending entry = pendings_shift(&link->refused);
-    entry.done(entry.arg, ERR_UNAVAILABLE, NULL);
+    entry.done(entry.arg, entry.err, NULL);
   }
 }
 
 void link_refuse(struct link *link, link_fn *done, void *arg)
 {
+  link_soon(link, ERR_UNAVAILABLE, done, arg);
+}
+
+void link_soon(struct link *link, enum err err, link_fn *done, void *arg)
+{
   if (!done) return;
   if (!link->refused.count) event_add(link->refuse, &(struct timeval){0, 0});
-  pendings_push(&link->refused, (struct pending){.done = done, .arg = arg});
+  pendings_push(&link->refused, (struct pending){.done = done, .arg = arg, .err = err});
 }
 
 static bool send_command(struct link *link, const char *command, size_t len, link_fn *done,

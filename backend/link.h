@@ -58,6 +58,9 @@ void link_command(struct link *link, const char *command, size_t len, link_fn *d
 /* Answers ERR_UNAVAILABLE in the next turn of the loop, as while the link is down. */
 void link_refuse(struct link *link, link_fn *done, void *arg);
 
+/* Answers `err` and no reply in the next turn of the loop; ERR_UNAVAILABLE in link_free. */
+void link_soon(struct link *link, enum err err, link_fn *done, void *arg);
+
 /* One more command of the greeting: an error in its answer fails the greeting. */
 void link_greet(struct link *link, const char *command, size_t len);
 

@@ -71,6 +71,31 @@ enum err page_read(const struct redisReply *reply, size_t first, struct page *pa
   return ERR_OK;
 }
 
+enum err word_read(const struct redisReply *reply)
+{
+  static const struct {
+    const char *word;
+    enum err err;
+  } words[] = {
+      {"OK", ERR_OK},
+      {"NEW", ERR_OK},
+      {"OLD", ERR_OK},
+      {"GONE", ERR_OK},
+      {"NONE", ERR_OK},
+      {"NOROOM", ERR_NOT_FOUND},
+      {"MISSING", ERR_NOT_FOUND},
+      {"BANNED", ERR_FORBIDDEN},
+      {"NOADMIN", ERR_FORBIDDEN},
+      {"CLOSED", ERR_NOT_IN_ROOM},
+      {"OUTSIDE", ERR_NOT_IN_ROOM},
+      {"MANY", ERR_TOO_LARGE},
+  };
+  struct slice text = reply_slice(reply);
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+    if (slice_is(text, words[i].word)) return words[i].err;
+  return ERR_INTERNAL;
+}
+
 struct waiter {
   page_fn *page_done;
   err_fn *plain_done;
@@ -82,16 +107,51 @@ static void on_page(void *arg, enum err err, const struct redisReply *reply)
   struct waiter waiter = *(struct waiter *)arg;
   free(arg);
   struct page page = {.err = err};
-  if (err == ERR_OK) page.err = page_read(reply, 0, &page);
+  if (err == ERR_OK && reply->type == REDIS_REPLY_ARRAY)
+    page.err = page_read(reply, 0, &page);
+  else if (err == ERR_OK)
+    page.err = word_read(reply);
   waiter.page_done(waiter.arg, &page);
   free((void *)page.messages);
 }
 
+static void send_with(struct backend *backend, store_fn *on_answer, struct waiter waiter)
+{
+  struct waiter *kept = memory_alloc(sizeof *kept);
+  *kept = waiter;
+  store_send(backend->store, on_answer, kept);
+}
+
 void page_send(struct backend *backend, page_fn *done, void *arg)
 {
-  struct waiter *waiter = memory_alloc(sizeof *waiter);
-  *waiter = (struct waiter){.page_done = done, .arg = arg};
-  store_send(backend->store, on_page, waiter);
+  send_with(backend, on_page, (struct waiter){.page_done = done, .arg = arg});
+}
+
+static void on_seq(void *arg, enum err err, const struct redisReply *reply)
+{
+  struct waiter waiter = *(struct waiter *)arg;
+  free(arg);
+  struct page page = {.err = err};
+  if (err == ERR_OK && reply->type != REDIS_REPLY_NIL && !reply_number(reply, &page.seq))
+    page.err = ERR_INTERNAL;
+  waiter.page_done(waiter.arg, &page);
+}
+
+void seq_send(struct backend *backend, page_fn *done, void *arg)
+{
+  send_with(backend, on_seq, (struct waiter){.page_done = done, .arg = arg});
+}
+
+static void on_word(void *arg, enum err err, const struct redisReply *reply)
+{
+  struct waiter waiter = *(struct waiter *)arg;
+  free(arg);
+  if (waiter.plain_done) waiter.plain_done(waiter.arg, err == ERR_OK ? word_read(reply) : err);
+}
+
+void word_send(struct backend *backend, err_fn *done, void *arg)
+{
+  send_with(backend, on_word, (struct waiter){.plain_done = done, .arg = arg});
 }
 
 static void on_plain(void *arg, enum err err, const struct redisReply *reply)
@@ -108,7 +168,5 @@ void plain_send(struct backend *backend, err_fn *done, void *arg)
     store_send(backend->store, NULL, NULL);
     return;
   }
-  struct waiter *waiter = memory_alloc(sizeof *waiter);
-  *waiter = (struct waiter){.plain_done = done, .arg = arg};
-  store_send(backend->store, on_plain, waiter);
+  send_with(backend, on_plain, (struct waiter){.plain_done = done, .arg = arg});
 }

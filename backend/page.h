@@ -18,10 +18,19 @@ bool reply_number(const struct redisReply *reply, uint64_t *number);
 /* A reply as bytes; empty where it is no string. */
 struct slice reply_slice(const struct redisReply *reply);
 
-/* Sends what was written in the store; its answer is a page. */
+/* Words that scripts answer: OK and its like, or why not. ERR_INTERNAL: no such word. */
+enum err word_read(const struct redisReply *reply);
+
+/* Sends what was written in the store; its answer is a page, or the word for why not. */
 void page_send(struct backend *backend, page_fn *done, void *arg);
 
-/* The same, answered with nothing but how it went. `done` may be NULL. */
+/* Its answer is a number, or nothing: the seq of a page without messages. */
+void seq_send(struct backend *backend, page_fn *done, void *arg);
+
+/* Its answer is a word. `done` may be NULL. */
+void word_send(struct backend *backend, err_fn *done, void *arg);
+
+/* Its answer is whatever it is: nothing but whether it went well. `done` may be NULL. */
 void plain_send(struct backend *backend, err_fn *done, void *arg);
 
 #endif

@@ -222,6 +222,7 @@ static void write_keys(struct store *store, struct slice user)
   store_key(store, OWNER_USER, user, ":unread");
   store_key(store, OWNER_USER, user, ":unread:messages");
   store_key(store, OWNER_USER, user, ":inbox");
+  store_key(store, OWNER_USER, user, ":unread:reactions");
 }
 
 /* "node protocol since device", as `redis-cli HGETALL parley:user:{31}:sessions` shows it. */
@@ -247,7 +248,7 @@ static void send_join(struct joining *joining, uint64_t num, const char *uuid)
       [PRESENCE_SHARED] = "shared", [PRESENCE_REFUSE] = "refuse", [PRESENCE_REPLACE] = "replace"};
   struct store *store = joining->backend->store;
   const struct presence_join *join = &joining->join;
-  store_begin(store, SCRIPT_presence_join, 6, num ? 14 : 12);
+  store_begin(store, SCRIPT_presence_join, 7, num ? 14 : 12);
   write_keys(store, join->user);
   store_arg(store, join->session);
   write_record(joining);

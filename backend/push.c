@@ -211,10 +211,11 @@ static void on_purged(void *arg, enum err err, const struct redisReply *reply)
 static void purge(struct waiting *waiting)
 {
   struct backend *backend = waiting->pushes->backend;
-  store_begin(backend->store, SCRIPT_list_page, 3, 4);
+  store_begin(backend->store, SCRIPT_list_page, 4, 4);
   store_key(backend->store, OWNER_USER, waiting->id, ":unread");
   store_key(backend->store, OWNER_USER, waiting->id, ":unread:messages");
   store_key(backend->store, OWNER_USER, waiting->id, ":inbox");
+  store_key(backend->store, OWNER_USER, waiting->id, ":unread:reactions");
   store_number(backend->store, 0);
   store_number(backend->store, 0);
   store_number(backend->store, 0);

@@ -311,6 +311,11 @@ void store_refuse(struct store *store, store_fn *done, void *arg)
   link_refuse(store->link, done, arg);
 }
 
+void store_soon(struct store *store, enum err err, store_fn *done, void *arg)
+{
+  link_soon(store->link, err, done, arg);
+}
+
 struct call *store_take(struct store *store)
 {
   struct call *call = call_new(store, text_slice(&store->command), store->is_script);

@@ -24,21 +24,31 @@ struct redisReply;
   X(attendance_begin)    \
   X(attendance_end)      \
   X(cursor_set)          \
+  X(dialog_append)       \
   X(inbox_confirm)       \
   X(inbox_push)          \
   X(inbox_read)          \
   X(list_page)           \
+  X(message_delete)      \
+  X(message_edit)        \
+  X(message_get)         \
+  X(message_react)       \
+  X(messages_latest)     \
   X(node_beat)           \
   X(node_dead)           \
   X(node_end)            \
   X(node_release)        \
   X(node_take)           \
   X(presence_join)       \
+  X(read_cursor_set)     \
   X(record_make)         \
   X(room_enter)          \
   X(room_exit)           \
+  X(room_invite)         \
   X(room_send)           \
-  X(user_rooms)
+  X(room_standing)       \
+  X(user_rooms)          \
+  X(user_tell)
 
 enum script {
 #define X(name) SCRIPT_##name,
@@ -81,6 +91,10 @@ void store_send(struct store *store, store_fn *done, void *arg);
 
 /* Answers ERR_UNAVAILABLE in the next turn of the loop, and sends nothing. */
 void store_refuse(struct store *store, store_fn *done, void *arg);
+
+/* Answers `err` and no reply in the next turn of the loop, for what is known already;
+ * ERR_UNAVAILABLE where the store goes first. */
+void store_soon(struct store *store, enum err err, store_fn *done, void *arg);
 
 /* A call that is kept, to be sent again with another last argument. */
 struct call;

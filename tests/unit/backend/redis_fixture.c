@@ -407,7 +407,7 @@ void on_entry(void *arg, enum err err, const struct entry *entry)
 
 struct outcome push(struct node *node, const char *user, const char *dedupe, const char *rest)
 {
-  struct inbox_push push = {slice_of(user), slice_of(dedupe), slice_of(rest), true};
+  struct inbox_push push = {slice_of(user), slice_of(dedupe), slice_of(rest), true, 0};
   OUTCOME(node, inbox_push(node->backend, &push, on_stamp, &outcome));
 }
 

@@ -106,7 +106,7 @@ static void test_full_inbox_refuses_and_leaves_no_trace(void **state)
 static void push_many(struct outcome *outcomes, size_t count, const char *user)
 {
   for (size_t i = 0; i < count; i++) {
-    struct inbox_push push = {slice_of(user), {0}, SLICE(REST("x")), true};
+    struct inbox_push push = {slice_of(user), {0}, SLICE(REST("x")), true, 0};
     outcomes[i] = (struct outcome){0};
     inbox_push(node.backend, &push, on_stamp, &outcomes[i]);
   }
@@ -180,7 +180,7 @@ static void test_what_is_not_stored_is_published_only(void **state)
 {
   (void)state;
   node_hear(&node, "parley:user:{31}");
-  struct inbox_push push_it = {SLICE("31"), SLICE("eeee"), SLICE(REST("gone")), false};
+  struct inbox_push push_it = {SLICE("31"), SLICE("eeee"), SLICE(REST("gone")), false, 0};
   struct outcome first = {0}, again = {0};
   inbox_push(node.backend, &push_it, on_stamp, &first);
   inbox_push(node.backend, &push_it, on_stamp, &again);

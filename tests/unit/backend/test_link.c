@@ -37,7 +37,7 @@ static int after(void **state)
 static void send_many(struct outcome *outcomes, size_t count)
 {
   for (size_t i = 0; i < count; i++) {
-    struct inbox_push push = {SLICE("31"), {0}, SLICE(REST("x")), true};
+    struct inbox_push push = {SLICE("31"), {0}, SLICE(REST("x")), true, 0};
     outcomes[i] = (struct outcome){0};
     inbox_push(node.backend, &push, on_stamp, &outcomes[i]);
   }
