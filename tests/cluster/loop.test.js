@@ -31,7 +31,7 @@ const SETTLE_MS = 30000; // a lease, a reaping, a reconnect, all of it again
 async function connect(loop, open) {
   for (;;) {
     const node = loop.random.pick(loop.world.nodes);
-    if (node.running) {
+    if (node?.running) {
       try {
         return await open(node);
       } catch (error) {
@@ -111,6 +111,7 @@ async function run_receiver(loop, name, protocol) {
     client.mark_rest = () => {
       if (unmarked.length) client.mark(...unmarked.splice(0));
     };
+    if (loop.over) client.close();
     await client.closed;
     loop.clients.delete(client);
   }
@@ -118,10 +119,10 @@ async function run_receiver(loop, name, protocol) {
 
 // Kills a node each time that another some hundred messages were acknowledged.
 async function run_killer(loop) {
-  while (!loop.over) {
+  while (loop.sending) {
     const until = loop.checker.acknowledged.size + MESSAGES / 25 + loop.random.below(MESSAGES / 12);
-    while (!loop.over && loop.checker.acknowledged.size < until) await pause(5);
-    if (loop.over || loop.checker.acknowledged.size > MESSAGES * 0.95) return;
+    while (loop.sending && loop.checker.acknowledged.size < until) await pause(5);
+    if (!loop.sending) return;
     const victim = loop.random.pick(loop.world.nodes.filter((node) => node.running));
     await pause(loop.random.below(20));
     await victim.kill();
@@ -143,6 +144,7 @@ async function play(seed) {
     receivers: [],
     unread: 5,
     kills: 0,
+    sending: true,
     over: false,
   };
   const { checker } = loop;
@@ -162,6 +164,7 @@ async function play(seed) {
       Promise.all(Array.from({ length: SENDERS }, (_, i) => run_sender(loop, `sender-${i}`, share))),
     );
     loop.unread = 0;
+    loop.sending = false;
     await killer;
     await Promise.all(world.nodes.map((node) => node.ready()));
     assert.equal(checker.acknowledged.size, share * SENDERS);
@@ -197,6 +200,7 @@ async function play(seed) {
     error.message += `\n${checker.faults.slice(0, 10).join('\n')}\n${world.logs()}`;
     throw error;
   } finally {
+    loop.sending = false;
     loop.over = true;
     for (const client of loop.clients) client.cut();
     await world.stop();
