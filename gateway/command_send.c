@@ -129,12 +129,11 @@ static void on_stamped(void *arg, const struct stamp *stamp)
 }
 
 /* In the dialog's log; now the recipient's inbox, under the same id. Also where it was
- * logged before: a crash may have come in between. */
+ * logged before: a crash may have come in between; and where the sender is gone by now. */
 static void on_logged(void *arg, const struct stamp *stamp)
 {
   struct task *task = arg;
-  struct session *session = command_session(task);
-  if (stamp->err != ERR_OK || !session) {
+  if (stamp->err != ERR_OK) {
     on_stamped(task, stamp);
     return;
   }
@@ -142,7 +141,7 @@ static void on_logged(void *arg, const struct stamp *stamp)
                             .rest = text_slice(&task->rest),
                             .stored = true,
                             .id = stamp->id};
-  inbox_push(session->node->backend, &push, on_stamped, task);
+  inbox_push(task->node->backend, &push, on_stamped, task);
 }
 
 static void append_to_dialog(struct session *session, const struct envelope *event,
