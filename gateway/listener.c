@@ -78,6 +78,7 @@ static int on_receive(struct lws *wsi, void *in, size_t len)
 {
   struct session *session = session_of(wsi);
   if (!session) return -1;
+  loop_received(wsi, len);
   return session_receive(session, (struct slice){in, len}, lws_is_first_fragment(wsi),
                          lws_is_final_fragment(wsi), lws_frame_is_binary(wsi),
                          lws_remaining_packet_payload(wsi));

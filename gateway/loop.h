@@ -28,6 +28,10 @@ void loop_use(struct lws_context_creation_info *info, struct event_base *base,
  * (true: the next request of a kept-alive connection). */
 void loop_set_gated(struct lws *wsi, bool gated);
 
+/* So many bytes of payload came in: where that is much for one read, more is read in this
+ * turn. */
+void loop_received(struct lws *wsi, size_t bytes);
+
 /* Not readable until it is let go; the gate is not called meanwhile. Letting go asks
  * it again at once. */
 void loop_hold(struct lws *wsi, bool held);
