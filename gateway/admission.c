@@ -144,6 +144,8 @@ static void hear_rooms(struct session *session, const struct presence_joined *jo
 {
   unsigned hears = session->protocol->hears;
   if (hears & HEARS_ONE_ROOM) hub_subscribe(session, OWNER_ROOM, session_room(session), START_NOW);
+  /* The lobby is the only public room until rooms can be made. */
+  if (hears & HEARS_PUBLIC) hub_subscribe(session, OWNER_ROOM, SLICE("lobby"), START_NOW);
   for (size_t i = 0; (hears & HEARS_MEMBERSHIPS) && i < joined->room_count; i++)
     hub_subscribe(session, OWNER_ROOM, joined->rooms[i], START_CURSOR);
 }
