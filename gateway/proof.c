@@ -126,42 +126,12 @@ static void on_timer(struct node *node, struct node_timer *timer)
 
 /* ---- the answer -------------------------------------------------------------------- */
 
-/* What travels with a confirmation, which the backend carries out in pieces. */
-struct confirmation {
-  struct node *node;
-  uint64_t id;
-  size_t user_len;
-  char user[];
-};
-
-static void on_confirmed(void *arg, const struct page *page);
-
-static void confirm(struct confirmation *confirmation)
-{
-  struct slice user = {confirmation->user, confirmation->user_len};
-  inbox_confirm(confirmation->node->backend, user, confirmation->id, on_confirmed, confirmation);
-}
-
-/* The senders of what has provably arrived are told, where they can be. */
+/* The senders of what has provably arrived are told, where they can be. Of a long list it
+ * is called for each part. */
 static void on_confirmed(void *arg, const struct page *page)
 {
-  struct confirmation *confirmation = arg;
-  if (page->err == ERR_OK) {
-    dispatch_tell_senders(confirmation->node, page, KIND_MESSAGE_DELIVERED);
-    if (page->more) {
-      confirm(confirmation);
-      return;
-    }
-  }
-  free(confirmation);
-}
-
-static void confirm_up_to(struct node *node, struct slice user, uint64_t id)
-{
-  struct confirmation *confirmation = memory_alloc(sizeof *confirmation + user.len);
-  *confirmation = (struct confirmation){node, id, user.len};
-  memcpy(confirmation->user, user.data, user.len);
-  confirm(confirmation);
+  struct node *node = arg;
+  if (page->err == ERR_OK) dispatch_tell_senders(node, page, KIND_MESSAGE_DELIVERED);
 }
 
 static void prove(struct subscription *subscription)
@@ -171,7 +141,8 @@ static void prove(struct subscription *subscription)
   if (subscription->pinged <= subscription->proven) return;
   subscription->proven = subscription->pinged;
   if (topic->kind == OWNER_USER && subscription->pinged_id)
-    confirm_up_to(session->node, topic->owner, subscription->pinged_id);
+    inbox_confirm(session->node->backend, topic->owner, subscription->pinged_id, on_confirmed,
+                  session->node);
   else if (topic->kind == OWNER_ROOM && subscription->member)
     room_cursor_set(session->node->backend, topic->owner, session->user.id, subscription->proven);
 }
