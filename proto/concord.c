@@ -99,9 +99,8 @@ static enum err read_reaction(struct arena *arena, const struct slice *members,
 {
   react->adding = slice_is(members[MEMBER_ADDING], "true");
   if (!react->adding && !slice_is(members[MEMBER_ADDING], "false")) return ERR_MALFORMED;
-  if (!json_is_string(members[MEMBER_REACTION])) return ERR_MALFORMED;
   react->reaction = json_string(arena, members[MEMBER_REACTION]);
-  if (react->reaction.len == 0) return ERR_MALFORMED;
+  if (react->reaction.len == 0) return ERR_MALFORMED; /* also what is no string */
   return read_number(members[MEMBER_CHAT_ID], &react->message_id);
 }
 
