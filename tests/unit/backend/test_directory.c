@@ -125,6 +125,94 @@ static void test_dialog_ids_have_the_smaller_first(void **state)
   assert_true(slice_is(directory_dialog_id(SLICE("ab"), SLICE("a"), buffer), "a|ab"));
 }
 
+static struct outcome by_number(enum owner_kind kind, uint64_t num)
+{
+  struct outcome outcome = {0};
+  directory_by_number(node.backend, kind, num, on_entry, &outcome);
+  assert_false(outcome.done);
+  WAIT(base, outcome.done);
+  assert_int_equal(outcome.times, 1);
+  return outcome;
+}
+
+static struct outcome by_uuid(const char *uuid)
+{
+  struct outcome outcome = {0};
+  directory_by_uuid(node.backend, slice_of(uuid), on_entry, &outcome);
+  assert_false(outcome.done);
+  WAIT(base, outcome.done);
+  assert_int_equal(outcome.times, 1);
+  return outcome;
+}
+
+/* Another node, which knows nobody yet. */
+static void start_anew(void)
+{
+  node_end(&node);
+  node_start(&node, base, &redis, "gw-2");
+}
+
+static void test_who_has_a_number(void **state)
+{
+  (void)state;
+  resolve(&node, OWNER_USER, "alice", true);
+  resolve(&node, OWNER_DIALOG, "alice|bob", true);
+  start_anew();
+  struct outcome user = by_number(OWNER_USER, 1);
+  assert_int_equal(user.err, ERR_OK);
+  assert_int_equal(user.num, 1);
+  assert_string_equal(user.name, "alice");
+  assert_string_equal(user.uuid, ALICE_UUID);
+  assert_non_null(directory_find(node.backend, OWNER_USER, SLICE("alice")));
+  assert_string_equal(by_number(OWNER_ROOM, 1).name, "lobby");
+  assert_string_equal(by_number(OWNER_ROOM, 2).name, "alice|bob");
+  assert_int_equal(by_number(OWNER_USER, 2).err, ERR_NOT_FOUND);
+  assert_int_equal(by_number(OWNER_ROOM, 3).err, ERR_NOT_FOUND);
+  assert_int_equal(by_number(OWNER_USER, 0).err, ERR_NOT_FOUND);
+}
+
+static void test_who_has_a_uuid(void **state)
+{
+  (void)state;
+  resolve(&node, OWNER_USER, "alice", true);
+  resolve(&node, OWNER_DIALOG, "alice|bob", true);
+  start_anew();
+  assert_string_equal(by_uuid("B74032DC-1c20-5c18-8650-b6eea596A200").name, "alice");
+  assert_string_equal(by_uuid(ALICE_UUID).name, "alice");
+  assert_string_equal(by_uuid("7deebe8b-cd62-552d-a43a-97d5dd35e675").name, "alice|bob");
+  assert_string_equal(by_uuid("189d48d4-e23d-5fa1-a938-6a97095a488c").name, "lobby");
+  assert_int_equal(by_uuid("00000000-0000-0000-0000-000000000000").err, ERR_NOT_FOUND);
+  assert_int_equal(by_uuid("alice").err, ERR_NOT_FOUND);
+  assert_int_equal(by_uuid("").err, ERR_NOT_FOUND);
+}
+
+/* Numbers never change: what was read once is not asked for again. */
+static void test_numbers_are_remembered(void **state)
+{
+  (void)state;
+  resolve(&node, OWNER_USER, "alice", true);
+  assert_int_equal(by_number(OWNER_USER, 1).err, ERR_OK);
+  redis_ask(&redis, "FLUSHALL");
+  struct outcome again = by_number(OWNER_USER, 1);
+  assert_int_equal(again.err, ERR_OK);
+  assert_string_equal(again.name, "alice");
+  assert_int_equal(by_uuid(ALICE_UUID).err, ERR_NOT_FOUND);
+}
+
+/* Two made the same record at once: the number of the slower one stood for a moment. */
+static void test_a_number_that_nobody_got_is_nobodys(void **state)
+{
+  (void)state;
+  resolve(&node, OWNER_USER, "alice", true);
+  redis_ask(&redis, "SET parley:number:{u2} user:alice");
+  redis_ask(&redis, "SET parley:number:{u3} user:carol");
+  assert_int_equal(by_number(OWNER_USER, 2).err, ERR_NOT_FOUND);
+  start_anew();
+  assert_int_equal(by_number(OWNER_USER, 2).err, ERR_NOT_FOUND);
+  assert_int_equal(by_number(OWNER_USER, 3).err, ERR_NOT_FOUND);
+  assert_int_equal(by_number(OWNER_USER, 1).err, ERR_OK);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, before, after)
 
 int main(void)
@@ -136,6 +224,10 @@ int main(void)
       TEST(test_two_who_make_the_same_user_agree),
       TEST(test_the_lru_forgets_the_least_recently_used),
       TEST(test_dialog_ids_have_the_smaller_first),
+      TEST(test_who_has_a_number),
+      TEST(test_who_has_a_uuid),
+      TEST(test_numbers_are_remembered),
+      TEST(test_a_number_that_nobody_got_is_nobodys),
   };
   redis_start(&redis, NULL);
   base = loop_new();
