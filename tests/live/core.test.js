@@ -4,10 +4,11 @@
 import assert from 'node:assert/strict';
 import { createConnection } from 'node:net';
 import { test } from 'node:test';
-import { SimpleClient } from '../lib/client.js';
+import { Client, SimpleClient } from '../lib/client.js';
+import { frame_bytes } from '../lib/raw.js';
 import { uuid_of } from '../lib/uuid.js';
 import { waitFor, within } from '../lib/wait.js';
-import { World, scene, use_world } from '../lib/world.js';
+import { Stage, World, scene, use_world } from '../lib/world.js';
 
 const world = use_world({
   nodes: 2,
@@ -118,6 +119,19 @@ scene(world, 'many rooms with much to show do not make a reader slow', async (st
   assert.ok([...got.values()].every((count) => count === texts.length));
 }, { timeout_ms: 60000 });
 
+scene(world, 'all messages of one id are read at once, however many', async (stage) => {
+  const COUNT = 600;
+  const reader = await stage.messaging(0, 'reader');
+  const sender = await stage.messaging(1, 'sender');
+  for (let i = 0; i < COUNT; i += 50) {
+    sender.put(...Array.from({ length: 50 }, (_, k) => ({ id: 7, rid: reader.user, text: `${i + k}` })));
+  }
+  await reader.messages(COUNT);
+  reader.mark(7);
+  await waitFor('none is left unread', async () =>
+    Number(await stage.redis.command('LLEN', `parley:user:{${reader.user}}:unread`)) === 0);
+});
+
 // Everything in one transaction: the node hears nothing of it.
 async function unheard(stage, ...commands) {
   await stage.redis.command('MULTI');
@@ -159,6 +173,29 @@ scene(world, 'a room entered or left unheard is made up for', async (stage) => {
   assert.equal((await member.messages(1))[0].text, 'four');
 }, { heals: true });
 
+test('a busy room does not make heartbeats go out faster', async () => {
+  const own = await World.start({ nodes: 1, node: { flags: ['--ping-seconds', 3] } });
+  const stage = new Stage(own);
+  let talking;
+  try {
+    const [room, user] = [stage.name('busy'), stage.name('mute')];
+    const writer = await stage.messaging(0, 'writer');
+    await make_room(stage, room, 90001, [user, writer.user]);
+    const begun = Date.now();
+    const mute = await stage.messaging(0, 'mute', { auto_pong: false });
+    let id = 0;
+    talking = setInterval(() => writer.put({ id: ++id, rid: `#${room}` }), 100);
+    await mute.expect_close(4408, 20000);
+    // One interval of silence, then two heartbeats of which each has an interval of its own.
+    const waited_ms = Date.now() - begun;
+    assert.ok(waited_ms >= 8500, `closed after ${waited_ms} ms`);
+  } finally {
+    clearInterval(talking);
+    await stage.clear();
+    await own.stop();
+  }
+});
+
 test('time is up while a departure waits for its grace: the node ends in good order', async () => {
   const flags = ['--drain-seconds', 1, '--presence-grace-ms', 60000];
   const own = await World.start({ nodes: 1, node: { flags } });
@@ -171,6 +208,19 @@ test('time is up while a departure waits for its grace: the node ends in good or
   } finally {
     await own.stop();
   }
+});
+
+scene(world, 'chat: a message whose sender has gone by then still reaches the inbox', async (stage) => {
+  const [from, to] = [stage.name('from'), stage.name('to')];
+  const warm = await stage.keep(new Client()).open(stage.nodes[0], '/chat', { user: from });
+  const send = (message) => ({ type: 'request', id: message, timestamp: 1, payloadType: 'new', payload: { chatId: to, message } });
+  warm.send(send('first'));
+  await warm.until((frame) => frame.id === 'first');
+  const raw = await stage.raw(0, `/chat?user=${from}`);
+  // The frame and the end of the connection are read in one turn of the loop.
+  raw.socket.end(frame_bytes(JSON.stringify(send('last'))));
+  await waitFor('both are unread', async () =>
+    Number(await stage.redis.command('LLEN', `parley:user:{${to}}:unread`)) === 2);
 });
 
 scene(world, 'a newcomer to a room whose slow reader is being closed sees no history', async (stage) => {
