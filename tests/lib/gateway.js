@@ -1,9 +1,9 @@
 // One node of Parley: the program under test, as a process.
 
 import { existsSync } from 'node:fs';
-import { Child, free_port } from './process.js';
+import { Child, free_port, take_alarms } from './process.js';
 import { http } from './http.js';
-import { NeverError, waitFor } from './wait.js';
+import { NeverError, PATIENCE_MS, waitFor } from './wait.js';
 
 // The program: PARLEY_BIN, else the release build.
 export function program() {
@@ -46,7 +46,7 @@ export class Gateway {
   }
 
   // /readyz says 200.
-  async ready(patience_ms = 15000) {
+  async ready(patience_ms = PATIENCE_MS * 2) {
     await this.readiness(200, patience_ms);
   }
 
@@ -76,8 +76,17 @@ export class Gateway {
     await this.child.kill();
   }
 
+  // In good order, and without a complaint: whatever a sanitizer has to say at the end
+  // counts as well.
   async stop() {
+    const was_running = this.child.running;
     await this.child.stop();
+    await this.child.output_ended;
+    const alarms = take_alarms();
+    if (alarms.length) throw new Error(`the program complained:\n${alarms.join('\n')}\n${this.log()}`);
+    if (was_running && this.child.code !== 0) {
+      throw new Error(`${this.id} ended with ${this.child.code ?? this.child.by_signal}\n${this.log()}`);
+    }
   }
 
   get running() {

@@ -8,7 +8,7 @@ import { WebSocketServer } from 'ws';
 import { Checker } from './checker.js';
 import { MessagingClient, RefusedError, SimpleClient } from './client.js';
 import { expand, mismatch } from './pattern.js';
-import { run_to_end, Child } from './process.js';
+import { Child, run_to_end, take_alarms } from './process.js';
 import { parse_metrics } from './prometheus.js';
 import { random } from './random.js';
 import { frame_bytes, OPCODE, RawClient } from './raw.js';
@@ -167,6 +167,20 @@ test('children: output, exit status, end with their group', options, async () =>
       return true;
     }
   });
+});
+
+test('children: what a sanitizer says is noticed', options, async () => {
+  take_alarms();
+  await run_to_end('sh', ['-c', 'echo "==1==ERROR: AddressSanitizer: heap-use-after-free" >&2; echo well']);
+  await run_to_end('sh', ['-c', 'printf "a.c:1:2: runtime error: shift"']);
+  await run_to_end('sh', ['-c', 'echo "event=worker_ended worker=0 signal=Killed"']);
+  await run_to_end('sh', ['-c', 'echo "event=worker_ended worker=0 signal=\\"Segmentation fault\\""']);
+  assert.deepEqual(take_alarms().map((line) => line.replace(/^sh \| /, '').slice(0, 30)), [
+    '==1==ERROR: AddressSanitizer: ',
+    'a.c:1:2: runtime error: shift',
+    'event=worker_ended worker=0 si',
+  ]);
+  assert.deepEqual(take_alarms(), []);
 });
 
 // A server that plays a node as far as the clients need one.

@@ -6,9 +6,21 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { within } from './wait.js';
+import { PATIENCE_MS, within } from './wait.js';
 
 const LOG_LINES = 400;
+
+// What a program never says when it is well: a sanitizer's report, a failed
+// assertion, a child that died of a fault of its own (and not by these tests).
+const ALARM =
+  /(Address|Leak|UndefinedBehavior|Memory)Sanitizer|runtime error:|[Aa]ssertion|signal="?(Segmentation|Aborted|Illegal|Bus|Floating)/;
+
+// Every such line of every child, once, for whoever asks first.
+const alarms = [];
+export function take_alarms() {
+  return alarms.splice(0);
+}
+
 const alive = new Set();
 const folders = new Set();
 
@@ -105,7 +117,7 @@ export class Child {
   }
 
   // Asks it to end, and waits until it has. Throws when it will not.
-  async stop(patience_ms = 10000) {
+  async stop(patience_ms = PATIENCE_MS * 2) {
     if (this.running) {
       this.signal('SIGCONT');
       process.kill(this.pid, 'SIGTERM');
@@ -145,10 +157,12 @@ export class Child {
       rest = lines.pop();
       this.lines.push(...lines);
       this.line_count += lines.length;
+      alarms.push(...lines.filter((line) => ALARM.test(line)).map((line) => `${this.name} | ${line}`));
       if (this.lines.length > LOG_LINES) this.lines.splice(0, this.lines.length - LOG_LINES);
     });
     stream.on('end', () => {
       if (rest) this.lines.push(rest);
+      if (ALARM.test(rest)) alarms.push(`${this.name} | ${rest}`);
     });
   }
 }

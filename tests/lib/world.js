@@ -10,9 +10,12 @@
 // are closed, and every envelope that was published must have kept the contract;
 // when it fails, the error carries the logs of the nodes.
 
+import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { MessagingClient, SimpleClient } from './client.js';
 import { Gateway } from './gateway.js';
+import { take_alarms } from './process.js';
+import { Proxy } from './proxy.js';
 import { RawClient } from './raw.js';
 import { RedisServer } from './redis.js';
 import { Watch } from './watch.js';
@@ -22,9 +25,12 @@ const SCENE_TIMEOUT_MS = 30000;
 
 export class World {
   nodes = [];
+  proxies = [];
 
-  static async start({ nodes = 1, redis = {}, node = {} } = {}) {
+  // `proxied`: between each node and Redis there is a Proxy, in `proxies`.
+  static async start({ nodes = 1, redis = {}, node = {}, proxied = false } = {}) {
     const world = new World();
+    world.proxied = proxied;
     try {
       world.redis = await RedisServer.start(redis);
       world.watch = await Watch.start(world.redis);
@@ -40,8 +46,9 @@ export class World {
   }
 
   async add_node(index = this.nodes.length) {
+    if (this.proxied) this.proxies[index] = await Proxy.start(this.redis.port);
     this.nodes[index] = await Gateway.start({
-      redis: this.redis,
+      redis: this.proxies[index] ?? this.redis,
       id: `node-${String.fromCharCode(97 + index)}`,
       ...this.node_options,
     });
@@ -52,6 +59,7 @@ export class World {
   async heal() {
     if (this.redis.child.running) this.redis.resume();
     else await this.redis.launch();
+    for (const proxy of this.proxies) proxy.mend();
     for (const node of this.nodes) {
       node.resume();
       if (!node.running) await node.launch({ ready: false });
@@ -62,6 +70,7 @@ export class World {
   async stop() {
     const ends = await Promise.allSettled(this.nodes.filter(Boolean).map((node) => node.stop()));
     this.watch?.stop();
+    for (const proxy of this.proxies) proxy.stop();
     await this.redis?.stop();
     const failed = ends.find((end) => end.status === 'rejected');
     if (failed) throw failed.reason;
@@ -100,7 +109,8 @@ export class Stage {
   cast = new Set();
 
   constructor(world) {
-    Object.assign(this, { world, redis: world.redis, nodes: world.nodes, watch: world.watch });
+    const { redis, nodes, proxies, watch } = world;
+    Object.assign(this, { world, redis, nodes, proxies, watch });
     this.suffix = `s${process.pid.toString(36)}-${++scenes_played}`;
   }
 
@@ -190,5 +200,6 @@ export function scene(handle, name, play, { timeout_ms = SCENE_TIMEOUT_MS, heals
       await world.watch.settle();
     }
     world.watch.check();
+    assert.deepEqual(take_alarms(), [], 'the program complained');
   });
 }

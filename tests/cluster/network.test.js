@@ -1,0 +1,169 @@
+// The network between a node and Redis: links that hang without a word, cut cables,
+// a Redis that refuses (design.md, "Readiness is proof", "When Redis is away").
+
+import assert from 'node:assert/strict';
+import { RedisServer } from '../lib/redis.js';
+import { waitFor } from '../lib/wait.js';
+import { scene, use_world } from '../lib/world.js';
+
+const world = use_world({ nodes: 2, proxied: true, node: { flags: ['--presence-grace-ms', 500] } });
+
+function faulty(name, play, timeout_ms = 45000) {
+  scene(world, name, play, { heals: true, timeout_ms });
+}
+
+const key = (user) => `parley:user:{${user}}:sessions`;
+
+function disconnected(client, user) {
+  return client.seen.filter(({ json }) => json.type === 'user_disconnected' && json.username === user).length;
+}
+
+faulty('a bus link that delivers nothing is found out and restarted; nothing is lost', async (stage) => {
+  const alice = await stage.messaging(0, 'alice');
+  const bob = await stage.messaging(1, 'bob');
+  const carol = await stage.simple_arrived(1, 'carol');
+  const dave = await stage.simple_arrived(0, 'dave');
+  assert.equal(stage.proxies[1].mute(/:bus$/), 1);
+  for (let id = 1; id <= 10; id++) {
+    await alice.put_and_wait({ id, rid: bob.id });
+    await dave.say_and_wait(`lobby ${id}`);
+  }
+  await stage.nodes[1].readiness(503);
+  await stage.nodes[1].ready();
+  assert.deepEqual((await bob.messages(10)).map(({ id }) => id), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  for (let id = 1; id <= 10; id++) assert.equal((await carol.message()).message, `lobby ${id}`);
+  await alice.put_and_wait({ id: 11, rid: bob.id });
+  assert.equal((await bob.messages(1))[0].id, 11);
+});
+
+faulty('a command link that hangs: unavailable, then another one; sending again is safe', async (stage) => {
+  const alice = await stage.messaging(1, 'alice');
+  const bob = await stage.messaging(0, 'bob');
+  await alice.put_and_wait({ id: 'before', rid: bob.id });
+  assert.equal(stage.proxies[1].hang(/:commands$/), 1);
+  const item = { id: 1, rid: bob.id };
+  alice.put(item);
+  assert.equal((await alice.section('errors'))[0].code, 'unavailable');
+  await stage.nodes[1].ready();
+  await alice.put_and_wait(item);
+  await alice.put_and_wait({ id: 'after', rid: bob.id });
+  assert.deepEqual((await bob.messages(3)).map(({ id }) => id), ['before', 1, 'after']);
+});
+
+faulty('a short cut: nobody is told, nothing is lost or shown twice', async (stage) => {
+  const watcher = await stage.simple_arrived(0, 'watcher');
+  const alice = await stage.messaging(0, 'alice');
+  const bob = await stage.messaging(1, 'bob');
+  const carol = await stage.simple_arrived(1, 'carol');
+  stage.proxies[1].cut();
+  await stage.nodes[1].readiness(503);
+  for (let id = 1; id <= 5; id++) {
+    await alice.put_and_wait({ id, rid: bob.id });
+    await alice.put_and_wait({ id: `c${id}`, rid: carol.user, text: `c${id}` });
+  }
+  stage.proxies[1].mend();
+  assert.deepEqual((await bob.messages(5)).map(({ id }) => id), [1, 2, 3, 4, 5]);
+  for (let id = 1; id <= 5; id++) assert.equal((await carol.message()).message, `c${id}`);
+  await stage.nodes[1].ready();
+  await alice.put_and_wait({ id: 'marker', rid: bob.id });
+  assert.equal((await bob.messages(1))[0].id, 'marker');
+  assert.equal(disconnected(watcher, carol.user), 0);
+});
+
+faulty('cut off for longer than the lease: reaped, told, and back with all of its sessions', async (stage) => {
+  const watcher = await stage.simple_arrived(0, 'watcher');
+  const alice = await stage.messaging(0, 'alice');
+  const bob = await stage.messaging(1, 'bob');
+  const carol = await stage.simple_arrived(1, 'carol');
+  stage.proxies[1].cut();
+  await watcher.until((frame) => frame.type === 'user_disconnected' && frame.username === carol.user, 10000);
+  assert.equal(await stage.redis.command('EXISTS', key(bob.user), key(carol.user)), 0);
+  await alice.put_and_wait({ id: 1, rid: bob.id });
+  await alice.put_and_wait({ id: 'c', rid: carol.user, text: 'for carol' });
+  stage.proxies[1].mend();
+  assert.equal((await bob.messages(1, 15000))[0].id, 1);
+  assert.equal((await carol.message()).message, 'for carol');
+  await watcher.until((frame) => frame.type === 'user_connected' && frame.username === carol.user, 15000);
+  await waitFor('both are registered again', async () => {
+    return (await stage.redis.command('EXISTS', key(bob.user), key(carol.user))) === 2;
+  });
+  await stage.nodes[1].ready();
+  await watcher.say_and_wait('to all');
+  await carol.message((frame) => frame.message === 'to all');
+});
+
+faulty('cut off, and the name was taken meanwhile: the one that is back gives way', async (stage) => {
+  const carol = await stage.simple_arrived(1, 'carol');
+  stage.proxies[1].cut();
+  const fresh = await waitFor(
+    'the name is free',
+    () => stage.simple(0, 'carol').catch((error) => {
+      assert.equal(error.status, 403);
+      return null;
+    }),
+    10000,
+  );
+  await fresh.arrived();
+  stage.proxies[1].mend();
+  const { code } = await carol.closed;
+  assert.equal(code, 4409);
+  assert.equal((await fresh.say_and_wait('mine')).error, null);
+  assert.equal(Object.keys(await stage.redis.hash(key(fresh.user))).length, 1);
+});
+
+faulty('SCRIPT FLUSH during traffic: nothing is lost, order is kept', async (stage) => {
+  const alice = await stage.messaging(0, 'alice');
+  const bob = await stage.messaging(1, 'bob');
+  const count = 500;
+  for (let id = 0; id < count; id++) {
+    alice.put({ id, rid: bob.id });
+    if (id % 100 === 50) await stage.redis.command('SCRIPT', 'FLUSH');
+  }
+  const items = await bob.messages(count);
+  assert.deepEqual(items.map(({ id }) => id), Array.from({ length: count }, (_, i) => i));
+});
+
+faulty('a Redis that is full refuses, and no sender is told that it was stored', async (stage) => {
+  const alice = await stage.messaging(0, 'alice');
+  const simple = await stage.simple_arrived(0, 'simple');
+  const bob = stage.name('bob');
+  await alice.put_and_wait({ id: 0, rid: bob });
+  await stage.redis.command('CONFIG', 'SET', 'maxmemory', '1');
+  try {
+    alice.put({ id: 1, rid: bob });
+    const [error] = await alice.section('errors');
+    assert.deepEqual([error.id, error.code], [1, 'unavailable']);
+    assert.equal((await simple.say_and_wait('lobby')).error, 'unavailable');
+  } finally {
+    await stage.redis.command('CONFIG', 'SET', 'maxmemory', '0');
+  }
+  await stage.nodes[0].ready();
+  await alice.put_and_wait({ id: 1, rid: bob });
+  const there = await stage.messaging(1, 'bob');
+  assert.deepEqual((await there.messages(2)).map(({ id }) => id), [0, 1]);
+});
+
+faulty('a Redis that became a replica refuses; once it is a master again all goes on', async (stage) => {
+  const alice = await stage.messaging(0, 'alice');
+  const bob = await stage.messaging(1, 'bob');
+  const other = await RedisServer.start();
+  try {
+    await alice.put_and_wait({ id: 0, rid: bob.id });
+    await stage.redis.command('REPLICAOF', '127.0.0.1', other.port);
+    // What the new master does not hold is gone: this one waits in the old one's list.
+    alice.put({ id: 1, rid: bob.id });
+    const [error] = await alice.section('errors');
+    assert.deepEqual([error.id, error.code], [1, 'unavailable']);
+  } finally {
+    await stage.redis.command('REPLICAOF', 'NO', 'ONE');
+    await other.stop();
+  }
+  await Promise.all(stage.nodes.map((node) => node.ready()));
+  await waitFor('a send goes through', async () => {
+    alice.put({ id: 2, rid: bob.id });
+    const frame = await alice.until((json) => json.sent || json.errors);
+    return frame.sent;
+  });
+  const { messages } = await bob.until((frame) => frame.messages?.some(({ id }) => id === 2));
+  assert.ok(messages.length >= 1);
+});

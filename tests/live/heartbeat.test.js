@@ -1,0 +1,40 @@
+// Pings of the server: a connection that is silent is asked, and closed with 4408 when
+// it stays silent for as long twice more.
+
+import assert from 'node:assert/strict';
+import { waitFor } from '../lib/wait.js';
+import { scene, use_world } from '../lib/world.js';
+
+const world = use_world({
+  nodes: 1,
+  node: { flags: ['--ping-seconds', 1, '--presence-grace-ms', 100] },
+});
+
+scene(world, 'a silent client that answers pings stays', async (stage) => {
+  const client = await stage.messaging(0, 'quiet');
+  await waitFor('four pings', () => client.pings >= 4, 15000);
+  assert.ok(client.is_open);
+  await client.settle();
+});
+
+for (const protocol of ['simple', 'messaging']) {
+  scene(world, `${protocol}: one that does not answer is closed with 4408, and its user is gone`, async (stage) => {
+    const dead = await stage[protocol](0, 'dead', { auto_pong: false });
+    await dead.expect_close(4408, 15000);
+    assert.ok(dead.pings >= 1, 'closed without having been asked');
+    await waitFor('its session is gone', async () => {
+      return !(await stage.redis.command('EXISTS', `parley:user:{${dead.user}}:sessions`));
+    });
+  });
+}
+
+scene(world, 'one that sends frames is heard, whatever it does with pings', async (stage) => {
+  const client = await stage.messaging(0, 'busy', { auto_pong: false });
+  const begun = Date.now();
+  // Longer than a client may be silent: here time itself is what is tested.
+  while (Date.now() - begun < 5000) {
+    await client.settle();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  assert.ok(client.is_open);
+});
