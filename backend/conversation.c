@@ -63,23 +63,15 @@ struct passage {
   char bytes[];
 };
 
-static struct slice keep(char **at, struct slice bytes)
-{
-  if (bytes.len) memcpy(*at, bytes.data, bytes.len);
-  struct slice kept = {*at, bytes.len};
-  *at += bytes.len;
-  return kept;
-}
-
 static struct passage *passage_new(struct backend *backend, struct slice room, struct slice user,
                                    struct slice rest, err_fn *done, void *arg)
 {
   struct passage *passage = memory_alloc(sizeof *passage + room.len + user.len + rest.len);
   *passage = (struct passage){.backend = backend, .done = done, .arg = arg};
   char *at = passage->bytes;
-  passage->room = keep(&at, room);
-  passage->user = keep(&at, user);
-  passage->rest = keep(&at, rest);
+  passage->room = slice_put(&at, room);
+  passage->user = slice_put(&at, user);
+  passage->rest = slice_put(&at, rest);
   return passage;
 }
 

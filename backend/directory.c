@@ -82,14 +82,6 @@ const struct entry *directory_find(struct backend *backend, enum owner_kind kind
   return &known->entry;
 }
 
-static struct slice keep(char **at, struct slice bytes)
-{
-  if (bytes.len) memcpy(*at, bytes.data, bytes.len);
-  struct slice kept = {*at, bytes.len};
-  *at += bytes.len;
-  return kept;
-}
-
 static struct known *known_new(const struct entry *entry)
 {
   bool named = entry->name.len && !slice_equal(entry->name, entry->id);
@@ -98,9 +90,9 @@ static struct known *known_new(const struct entry *entry)
   char *at = known->bytes;
   *at++ = (char)entry->kind;
   known->entry = (struct entry){.kind = entry->kind, .num = entry->num};
-  known->entry.id = keep(&at, entry->id);
-  known->entry.uuid = keep(&at, entry->uuid);
-  known->entry.name = named ? keep(&at, entry->name) : known->entry.id;
+  known->entry.id = slice_put(&at, entry->id);
+  known->entry.uuid = slice_put(&at, entry->uuid);
+  known->entry.name = named ? slice_put(&at, entry->name) : known->entry.id;
   known->key_len = 1 + entry->id.len;
   return known;
 }
@@ -128,9 +120,9 @@ struct slice directory_dialog_id(struct slice a, struct slice b, char *buffer)
   struct slice low = in_order ? a : b;
   struct slice high = in_order ? b : a;
   char *at = buffer;
-  keep(&at, low);
+  slice_put(&at, low);
   *at++ = '|';
-  keep(&at, high);
+  slice_put(&at, high);
   return (struct slice){buffer, (size_t)(at - buffer)};
 }
 
@@ -190,9 +182,9 @@ static struct claim_call *claim_new(struct backend *backend, enum owner_kind kin
   claim->backend = backend;
   claim->kind = kind;
   char *at = claim->owner;
-  keep(&at, name);
+  slice_put(&at, name);
   *at++ = ':';
-  keep(&at, id);
+  slice_put(&at, id);
   claim->owner_len = (size_t)(at - claim->owner);
   uuid_of(name.data, id, claim->uuid);
   return claim;
@@ -316,7 +308,7 @@ void directory_resolve(struct backend *backend, enum owner_kind kind, struct sli
   *resolve = (struct resolve){
       .backend = backend, .kind = kind, .create = create, .done = done, .arg = arg};
   char *at = resolve->bytes;
-  resolve->id = keep(&at, id);
+  resolve->id = slice_put(&at, id);
   store_begin_command(store, "HMGET", 4);
   store_key(store, kind, id, record_suffix(kind));
   store_arg(store, SLICE("num"));
@@ -373,8 +365,8 @@ void directory_owner(struct backend *backend, enum owner_kind of, struct slice n
   struct owner_call *call = memory_alloc(sizeof *call + name.len + known.len);
   *call = (struct owner_call){.backend = backend, .of = of, .done = done, .arg = arg};
   char *at = call->bytes;
-  call->name = keep(&at, name);
-  call->known = keep(&at, known);
+  call->name = slice_put(&at, name);
+  call->known = slice_put(&at, known);
   if (entry) {
     store_soon(backend->store, ERR_OK, on_owner, call);
     return;

@@ -32,14 +32,6 @@ struct leaving {
   char bytes[];
 };
 
-static struct slice keep(char **at, struct slice bytes)
-{
-  if (bytes.len) memcpy(*at, bytes.data, bytes.len);
-  struct slice kept = {*at, bytes.len};
-  *at += bytes.len;
-  return kept;
-}
-
 static struct leaving *leaving_new(struct presence *presence, struct slice user,
                                    struct slice session, bool finished)
 {
@@ -47,8 +39,8 @@ static struct leaving *leaving_new(struct presence *presence, struct slice user,
   char *at = leaving->bytes;
   leaving->presence = presence;
   leaving->finished = finished;
-  leaving->user = keep(&at, user);
-  leaving->session = keep(&at, session);
+  leaving->user = slice_put(&at, user);
+  leaving->session = slice_put(&at, session);
   return leaving;
 }
 
@@ -121,10 +113,10 @@ static struct joining *joining_new(struct backend *backend, const struct presenc
   struct joining *joining = memory_alloc(sizeof *joining + size);
   *joining = (struct joining){.join = *join, .backend = backend, .done = done, .arg = arg};
   char *at = joining->bytes;
-  joining->join.user = keep(&at, join->user);
-  joining->join.session = keep(&at, join->session);
-  joining->join.protocol = keep(&at, join->protocol);
-  joining->join.device = keep(&at, join->device);
+  joining->join.user = slice_put(&at, join->user);
+  joining->join.session = slice_put(&at, join->session);
+  joining->join.protocol = slice_put(&at, join->protocol);
+  joining->join.device = slice_put(&at, join->device);
   return joining;
 }
 

@@ -108,14 +108,6 @@ static void on_user_left(void *arg, enum err err, const struct redisReply *reply
   events->reaped(events->arg, ticket->user, ticket->session, ticket->protocol, ticket);
 }
 
-static struct slice keep(char **at, struct slice bytes)
-{
-  if (bytes.len) memcpy(*at, bytes.data, bytes.len);
-  struct slice kept = {*at, bytes.len};
-  *at += bytes.len;
-  return kept;
-}
-
 /* `value` is "protocol user". */
 static void reap_session(struct reaper *reaper, struct slice session, struct slice value)
 {
@@ -124,9 +116,9 @@ static void reap_session(struct reaper *reaper, struct slice session, struct sli
   struct ticket *ticket = memory_zalloc(sizeof *ticket + session.len + value.len);
   char *at = ticket->bytes;
   ticket->reaper = reaper;
-  ticket->session = keep(&at, session);
-  ticket->protocol = keep(&at, (struct slice){value.data, protocol_len});
-  ticket->user = keep(&at, slice_skip(value, protocol_len + 1));
+  ticket->session = slice_put(&at, session);
+  ticket->protocol = slice_put(&at, (struct slice){value.data, protocol_len});
+  ticket->user = slice_put(&at, slice_skip(value, protocol_len + 1));
   DL_APPEND(reaper->tickets, ticket);
   struct store *store = reaper->presence->backend->store;
   store_begin_command(store, "HDEL", 2);

@@ -134,14 +134,6 @@ void attendance_resume(struct session *session)
 
 /* ---- going ------------------------------------------------------------------------- */
 
-static struct slice append_copy(char **next, struct slice bytes)
-{
-  struct slice copy = {*next, bytes.len};
-  if (bytes.len) memcpy(*next, bytes.data, bytes.len);
-  *next += bytes.len;
-  return copy;
-}
-
 static struct departure *departure_new(struct node *node, const struct party *user,
                                        struct slice session)
 {
@@ -150,10 +142,10 @@ static struct departure *departure_new(struct node *node, const struct party *us
   char *next = departure->memory;
   departure->node = node;
   departure->user = *user;
-  departure->user.id = append_copy(&next, user->id);
-  departure->user.uuid = append_copy(&next, user->uuid);
-  departure->user.name = append_copy(&next, user->name);
-  departure->session = append_copy(&next, session);
+  departure->user.id = slice_put(&next, user->id);
+  departure->user.uuid = slice_put(&next, user->uuid);
+  departure->user.name = slice_put(&next, user->name);
+  departure->session = slice_put(&next, session);
   departure->next = node->attendance->first;
   if (departure->next) departure->next->previous = departure;
   node->attendance->first = departure;

@@ -108,14 +108,6 @@ void sessions_each(struct node *node, void (*call)(struct session *session, void
 
 /* ---- beginning and end ------------------------------------------------------------- */
 
-static struct slice append_copy(char **next, struct slice bytes)
-{
-  struct slice copy = {*next, bytes.len};
-  if (bytes.len) memcpy(*next, bytes.data, bytes.len);
-  *next += bytes.len;
-  return copy;
-}
-
 static struct slice append_id(char **next, struct node *node)
 {
   static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
@@ -124,8 +116,8 @@ static struct slice append_id(char **next, struct node *node)
   for (uint64_t number = node->sessions->next_id++; number; number /= 36)
     text[--at] = digits[number % 36];
   text[--at] = '-';
-  struct slice id = append_copy(next, slice_of(node->id));
-  id.len += append_copy(next, (struct slice){text + at, sizeof text - at}).len;
+  struct slice id = slice_put(next, slice_of(node->id));
+  id.len += slice_put(next, (struct slice){text + at, sizeof text - at}).len;
   return id;
 }
 
@@ -141,9 +133,9 @@ struct session *session_new(struct node *node, const struct protocol *protocol,
   session->protocol_index = metric_protocol_index(protocol);
   session->id = append_id(&next, node);
   session->user.kind = PARTY_USER;
-  session->user.id = session->user.name = append_copy(&next, claim->user);
-  session->device = append_copy(&next, claim->device);
-  session->room = append_copy(&next, claim->room);
+  session->user.id = session->user.name = slice_put(&next, claim->user);
+  session->device = slice_put(&next, claim->device);
+  session->room = slice_put(&next, claim->room);
   session->opened_ms = session->heard_ms = node->now_ms;
   session->handle = place_take(node->sessions, session);
   return session;
@@ -156,8 +148,8 @@ void session_joined(struct session *session, uint64_t num, struct slice uuid, st
   session->user.num = num;
   session->names = memory_alloc(uuid.len + name.len + 1);
   char *next = session->names;
-  session->user.uuid = append_copy(&next, uuid);
-  if (!slice_equal(name, session->user.id)) session->user.name = append_copy(&next, name);
+  session->user.uuid = slice_put(&next, uuid);
+  if (!slice_equal(name, session->user.id)) session->user.name = slice_put(&next, name);
 }
 
 struct slice session_room(const struct session *session)

@@ -54,6 +54,16 @@ static inline struct slice slice_skip(struct slice a, size_t count)
   return (struct slice){a.data ? a.data + count : NULL, a.len - count};
 }
 
+/* A copy of the bytes at `*next`, which moves behind it: for structs that carry their
+ * strings with them. */
+static inline struct slice slice_put(char **next, struct slice bytes)
+{
+  struct slice copy = {*next, bytes.len};
+  if (bytes.len) memcpy(*next, bytes.data, bytes.len);
+  *next += bytes.len;
+  return copy;
+}
+
 /* Without the blanks and tabs around it. */
 static inline struct slice slice_trim(struct slice a)
 {
