@@ -29,7 +29,7 @@ struct task;
 enum session_state { SESSION_JOINING, SESSION_JOINED, SESSION_OPEN, SESSION_CLOSING };
 
 struct session {
-  struct node_timer timer; /* JOINING: gives up; OPEN: pings; first, for its call */
+  struct node_timer timer; /* OPEN: heartbeats and proofs; first, for its call */
   struct node *node;
   struct lws *wsi;   /* from the upgrade on */
   struct door *door; /* until then */
