@@ -163,6 +163,7 @@ static void test_append_stamps_logs_and_publishes_nothing(void **state)
   assert_true(again.repeated);
   assert_int_equal(again.id, first.id);
   assert_int_equal(again.seq, first.seq);
+  assert_int_equal(append("aaaa", REST("one")).id, first.id); /* nor did that change it */
   struct outcome second = append("", REST("two"));
   assert_false(second.repeated);
   assert_int_equal(second.seq, 2);
