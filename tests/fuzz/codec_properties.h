@@ -18,21 +18,10 @@
 #include "base/json.h"
 #include "protocol.h"
 
-#define X(name) extern const struct protocol protocol_##name;
-#include "pending.def"
-#undef X
-
-/* Every codec there is, those of the registry and those that are not in it yet, by index;
- * NULL behind the last. */
+/* Every codec there is, by index; NULL behind the last. */
 static inline const struct protocol *codec_at(size_t index)
 {
-  static const struct protocol *const pending[] = {
-#define X(name) &protocol_##name,
-#include "pending.def"
-#undef X
-      NULL,
-  };
-  return index < PROTOCOL_COUNT ? protocols[index] : pending[index - PROTOCOL_COUNT];
+  return index < PROTOCOL_COUNT ? protocols[index] : NULL;
 }
 
 /* What encode splices may nest deeper than a frame of a peer's; see envelope_decode. */

@@ -514,7 +514,7 @@ static void test_reactions_are_bounded_and_need_their_message(void **state)
 {
   (void)state;
   uint64_t id = say(&node, "lobby", "alice", "", REST("x")).id;
-  char reaction[8];
+  char reaction[16];
   for (int i = 0; i < 64; i++) {
     snprintf(reaction, sizeof reaction, "r%d", i);
     assert_int_equal(react(lobby, id, "bob", reaction, true).err, ERR_OK);
