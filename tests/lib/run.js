@@ -33,7 +33,13 @@ const place = (file) => {
 const files = paths.flatMap(test_files).sort((a, b) => place(a) - place(b));
 
 console.log(`testing ${program()}`);
-run({ files, concurrency: Number(process.env.PARLEY_TEST_JOBS ?? 2), timeout: FILE_TIMEOUT_MS })
+run({
+  files,
+  concurrency: Number(process.env.PARLEY_TEST_JOBS ?? 2),
+  timeout: FILE_TIMEOUT_MS,
+  // A file whose test ran out of time ends too, with whatever that test left running.
+  forceExit: true,
+})
   .on('test:fail', () => {
     process.exitCode = 1;
   })
