@@ -25,11 +25,29 @@ pass() { passed=$((passed + 1)); printf 'ok: %s\n' "$1"; }
 fault() { failed=$((failed + 1)); failures+=("$1"); printf 'FAILED: %s\n' "$1"; }
 skip() { skipped=$((skipped + 1)); printf 'skipped: %s\n' "$1"; }
 
+# bounded SECONDS COMMAND...: its processes are ended when time is up, or when we are.
+current=0
+bounded() {
+  local status
+  timeout -k 10 "$@" &
+  current=$!
+  wait "$current"
+  status=$?
+  current=0
+  return "$status"
+}
+interrupted() {
+  ((current == 0)) || kill "$current"
+  wait
+  exit 130
+}
+trap interrupted INT TERM
+
 # check SECONDS WHAT COMMAND...: one test that is one command.
 check() {
   local seconds=$1 what=$2
   shift 2
-  if timeout -k 10 "$seconds" "$@"; then pass "$what"; else fault "$what"; fi
+  if bounded "$seconds" "$@"; then pass "$what"; else fault "$what"; fi
 }
 
 finish() {
@@ -47,9 +65,10 @@ sources() { find proto backend gateway -name '*.c' | sort; }
 
 prepare() {
   heading "what is needed"
-  timeout -k 10 900 deploy/deps.sh build run node test || stop_here "installing what is missing"
+  # Not bounded: it may have to ask for a password.
+  deploy/deps.sh build run node test || stop_here "installing what is missing"
   if [[ ! tests/node_modules/.package-lock.json -nt tests/package-lock.json ]]; then
-    (cd tests && timeout -k 10 300 npm ci --silent) || stop_here "npm ci"
+    bounded 300 npm ci --prefix tests --loglevel=error || stop_here "npm ci"
     touch tests/node_modules/.package-lock.json
   fi
 }
@@ -58,9 +77,9 @@ build() { # build PRESET [TARGET...]
   local preset=$1
   shift
   heading "build: $preset"
-  { timeout -k 10 300 cmake --preset "$preset" >"$results/configure-$preset.log" 2>&1 ||
+  { bounded 300 cmake --preset "$preset" >"$results/configure-$preset.log" 2>&1 ||
     { cat "$results/configure-$preset.log"; false; }; } &&
-    timeout -k 10 900 cmake --build --preset "$preset" "${@:+--target}" "$@" >"$results/build-$preset.log" 2>&1 ||
+    bounded 900 cmake --build --preset "$preset" "${@:+--target}" "$@" >"$results/build-$preset.log" 2>&1 ||
     { tail -n 60 "$results/build-$preset.log"; stop_here "build: $preset"; }
   pass "build: $preset"
 }
@@ -95,8 +114,10 @@ step_tidy() {
     skip "tidy: pinned to clang-tidy $pinned, and this is $major"
     return
   fi
-  sources | timeout -k 10 900 xargs -P "$(nproc)" -n 4 clang-tidy -p build --quiet >"$results/tidy.log" 2>&1
-  if [[ ${PIPESTATUS[1]} == 0 ]]; then pass "tidy"; else
+  sources >"$results/sources"
+  if bounded 900 xargs -a "$results/sources" -P "$(nproc)" -n 4 clang-tidy -p build --quiet >"$results/tidy.log" 2>&1; then
+    pass "tidy"
+  else
     grep -E -A 4 '(error|warning):' "$results/tidy.log" | head -n 80
     fault "tidy"
   fi
@@ -114,7 +135,7 @@ step_docs() {
 
 run_ctest() { # run_ctest PRESET
   local log=$results/ctest-$1.log all bad
-  timeout -k 10 900 ctest --preset "$1" -j "$(nproc)" --no-tests=error >"$log" 2>&1
+  bounded 900 ctest --preset "$1" -j "$(nproc)" --no-tests=error >"$log" 2>&1
   cat "$log"
   # "98% tests passed, 1 tests failed out of 50"
   read -r bad all < <(sed -nE 's/.*tests passed, ([0-9]+) tests failed out of ([0-9]+)/\1 \2/p' "$log")
@@ -129,8 +150,8 @@ step_unit-sanitized() { run_ctest sanitize; }
 
 run_node() { # run_node BUILD: what talks to live nodes, with that build's program
   local log=$results/live-$1.log status ok bad left
-  PARLEY_BIN=$root/$1/gateway/parley UBSAN_OPTIONS=print_stacktrace=1 \
-    timeout -k 10 1500 node tests/lib/run.js >"$log" 2>&1
+  bounded 1500 env PARLEY_BIN="$root/$1/gateway/parley" UBSAN_OPTIONS=print_stacktrace=1 \
+    node tests/lib/run.js >"$log" 2>&1
   status=$?
   cat "$log"
   ok=$(sed -nE 's/^[^ ]+ pass ([0-9]+)$/\1/p' "$log" | tail -n 1)
@@ -161,7 +182,7 @@ step_fuzz() {
     mkdir -p "$corpus"
     seeds=()
     [[ -d tests/fuzz/corpus/${name#fuzz_} ]] && seeds=("tests/fuzz/corpus/${name#fuzz_}")
-    if timeout -k 10 $((seconds + 60)) "$fuzzer" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=2048 \
+    if bounded $((seconds + 60)) "$fuzzer" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=2048 \
       -artifact_prefix="$results/" "$corpus" "${seeds[@]}" >"$results/$name.log" 2>&1; then
       pass "$name, $seconds s"
     else

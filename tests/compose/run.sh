@@ -58,9 +58,9 @@ down() {
   if ((own_engine)) && [[ -e /var/run/docker.pid ]]; then kill "$(cat /var/run/docker.pid)"; fi
 }
 
-timeout -k 10 900 deploy/deps.sh node >&2 || fault "node is missing"
+deploy/deps.sh node || fault "node is missing"
 if [[ ! tests/node_modules/.package-lock.json -nt tests/package-lock.json ]]; then
-  (cd tests && timeout -k 10 300 npm ci --silent) || fault "npm ci"
+  timeout -k 10 300 npm ci --prefix tests --loglevel=error || fault "npm ci"
   touch tests/node_modules/.package-lock.json
 fi
 port=$(free_port)
