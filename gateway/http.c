@@ -145,7 +145,8 @@ int http_handle(struct node *node, struct lws *wsi)
   text_free(&response.body);
   if (result) return -1;
   /* A body that nobody reads would be taken for the next request. */
-  bool body_unread = method != LWSHUMETH_GET && method != LWSHUMETH_HEAD;
+  bool body_unread = (method != LWSHUMETH_GET && method != LWSHUMETH_HEAD) ||
+                     lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0;
   if (lws_http_transaction_completed(wsi) || body_unread) return -1;
   door_request_done(wsi);
   return 0;

@@ -3,6 +3,7 @@
 #include "listener.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -45,8 +46,9 @@ static int on_gone(struct lws *wsi, void *in, size_t len)
 /* 0: upgrade. -1: the response has been written, close. */
 static int on_confirm_upgrade(struct lws *wsi, void *in, size_t len)
 {
-  (void)in;
   (void)len;
+  /* To another protocol (h2c) we do not upgrade, which a server may (RFC 9110, 7.8). */
+  if (strcasecmp(in, "websocket") != 0) return 0;
   enum err err = door_verdict(wsi);
   if (err == ERR_OK) return 0;
   http_write_error(wsi, err);

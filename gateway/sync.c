@@ -103,10 +103,11 @@ static void on_located(void *arg, const struct page *page)
   struct slice room = {request->room, request->room_len};
   struct subscription *subscription = session ? hub_find(session, OWNER_ROOM, room) : NULL;
   if (subscription && subscription->state == SYNC_LOCATING) {
-    if (page->err == ERR_UNAVAILABLE)
-      make_due(subscription->topic);
-    else /* a room that does not exist has nothing to show, and begins at 0 if it is made */
+    /* A room that does not exist has nothing to show, and begins at 0 if it is made. */
+    if (page->err == ERR_OK || page->err == ERR_NOT_FOUND)
       start_at(node, subscription, page->err == ERR_OK ? page->seq : 0);
+    else
+      make_due(subscription->topic);
   }
   free(request);
 }

@@ -246,3 +246,22 @@ scene(world, 'a newcomer to a room whose slow reader is being closed sees no his
   assert.equal(first.message.slice(0, 20), 'news');
   slow.resume();
 }, { timeout_ms: 60000 });
+
+scene(world, 'an offer of another protocol (h2c) is passed over, the request answered', async (stage) => {
+  const raw = connect_raw(stage.nodes[0]);
+  raw.socket.write(
+    request('GET /healthz HTTP/1.1', 'Host: localhost', 'Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c',
+      'HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA'),
+  );
+  await waitFor('an answer', async () => raw.text.includes('ok\n'));
+  assert.match(raw.text, /^HTTP\/1\.1 200 /);
+  raw.socket.destroy();
+});
+
+scene(world, 'a body that nobody reads is not taken for the next request', async (stage) => {
+  const raw = connect_raw(stage.nodes[0]);
+  const smuggled = request('GET /metrics HTTP/1.1', 'Host: localhost');
+  raw.socket.write(`${request('GET /healthz HTTP/1.1', 'Host: localhost', `Content-Length: ${smuggled.length}`)}${smuggled}`);
+  await within(5000, 'the end of the connection', raw.ended);
+  assert.equal(raw.text.match(/HTTP\/1\.1 /g)?.length, 1, raw.text.slice(0, 400));
+});
