@@ -204,3 +204,17 @@ void backend_free(struct backend *backend)
   redis_url_free(&whole->url);
   free(whole);
 }
+
+struct backend_counts backend_counts(const struct backend *backend)
+{
+  struct link_counts commands = store_link_counts(backend->store);
+  struct link_counts bus = bus_link_counts(backend->bus);
+  return (struct backend_counts){
+      .commands = commands.commands,
+      .failures = commands.failures,
+      .command_ups = commands.ups,
+      .bus_ups = bus.ups,
+      .command_up = store_is_up(backend->store),
+      .bus_up = bus_is_up(backend->bus),
+  };
+}

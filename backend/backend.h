@@ -78,6 +78,15 @@ struct backend *backend_new(const struct backend_options *options,
  * within the last 3 s). `why` gets a short reason when not; it may be NULL. */
 bool backend_ready(const struct backend *backend, const char **why);
 
+/* What the two links have seen since backend_new, for metrics. */
+struct backend_counts {
+  uint64_t commands, failures; /* of the command link */
+  uint64_t command_ups, bus_ups; /* times that each link came up */
+  bool command_up, bus_up;
+};
+
+struct backend_counts backend_counts(const struct backend *backend);
+
 /* Pending calls get ERR_UNAVAILABLE; then everything is given back. Not from inside a
  * callback of the backend. */
 void backend_free(struct backend *backend);

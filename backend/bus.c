@@ -289,6 +289,11 @@ void bus_free(struct bus *bus)
   free(bus);
 }
 
+struct link_counts bus_link_counts(const struct bus *bus)
+{
+  return link_counts(bus->link);
+}
+
 bool bus_is_up(const struct bus *bus)
 {
   return link_is_up(bus->link);

@@ -3,6 +3,7 @@
 #define PARLEY_BACKEND_BUS_PRIVATE_H
 
 #include "bus.h"
+#include "link.h"
 
 struct redis_url;
 
@@ -21,6 +22,7 @@ struct bus_options {
 struct bus *bus_new(const struct bus_options *options);
 void bus_free(struct bus *bus);
 bool bus_is_up(const struct bus *bus);
+struct link_counts bus_link_counts(const struct bus *bus);
 void bus_restart(struct bus *bus, const char *reason);
 
 #endif

@@ -63,6 +63,7 @@ struct link {
   bool flushing;
   struct event *retry, *watch, *refuse, *flush;
   struct resolver *resolver;
+  struct link_counts counts;
 };
 
 /* ---- pending commands --------------------------------------------------------------- */
@@ -194,6 +195,7 @@ static void on_reply(redisAsyncContext *context, void *reply, void *arg)
   struct link *link = context->data;
   struct pending entry = pendings_shift(&link->pending);
   if (!reply && link->context == context) go_down(link, reason_of(context));
+  if (!reply) link->counts.failures++;
   if (entry.done) entry.done(entry.arg, reply ? ERR_OK : ERR_UNAVAILABLE, reply);
 }
 
@@ -233,8 +235,17 @@ static bool send_command(struct link *link, const char *command, size_t len, lin
 
 void link_command(struct link *link, const char *command, size_t len, link_fn *done, void *arg)
 {
-  if (link->state != LINK_UP || !link->context || !send_command(link, command, len, done, arg))
+  if (link->state != LINK_UP || !link->context || !send_command(link, command, len, done, arg)) {
+    link->counts.failures++;
     link_refuse(link, done, arg);
+    return;
+  }
+  link->counts.commands++;
+}
+
+struct link_counts link_counts(const struct link *link)
+{
+  return link->counts;
 }
 
 static void on_message(redisAsyncContext *context, void *reply, void *arg)
@@ -291,6 +302,7 @@ static void on_greeted(void *arg, enum err err, const struct redisReply *reply)
   if (--link->unanswered) return;
   link->state = LINK_UP;
   link->tries = 0;
+  link->counts.ups++;
   log_event(LOG_INFO, "redis_link_up", LOG_S("link", link->options.name));
   link->options.up(link->options.arg);
 }

@@ -50,6 +50,15 @@ void link_free(struct link *link);
 
 bool link_is_up(const struct link *link);
 
+/* What a link has seen since link_new. */
+struct link_counts {
+  uint64_t commands; /* given to Redis */
+  uint64_t failures; /* not answered, or refused at once */
+  uint64_t ups;      /* times that it came up */
+};
+
+struct link_counts link_counts(const struct link *link);
+
 /* `command` is RESP (redis.io, protocol specification), `len` bytes and a NUL byte
  * behind them; it is copied. Commands given in one turn of the loop go out in one
  * write. `done` may be NULL. */

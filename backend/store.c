@@ -405,6 +405,11 @@ void store_free(struct store *store)
   free(store);
 }
 
+struct link_counts store_link_counts(const struct store *store)
+{
+  return link_counts(store->link);
+}
+
 bool store_is_up(const struct store *store)
 {
   return link_is_up(store->link);

@@ -16,6 +16,7 @@
 
 #include "backend.h"
 #include "keys.h"
+#include "link.h"
 
 struct redisReply;
 
@@ -74,6 +75,8 @@ typedef void store_fn(void *arg, enum err err, const struct redisReply *reply);
 struct store *store_new(const struct store_options *options);
 void store_free(struct store *store);
 bool store_is_up(const struct store *store);
+
+struct link_counts store_link_counts(const struct store *store);
 void store_restart(struct store *store, const char *reason);
 
 /* Write one call, as above; exactly the announced keys, then the arguments. */

@@ -32,6 +32,7 @@ struct run {
   struct config *reloaded; /* the configuration that SIGHUP brought, owned */
   uint64_t tick_due_ms;
   uint64_t drain_until_ms;
+  struct backend_counts counted; /* as of the last tick */
   bool stopping;
 };
 
@@ -189,6 +190,22 @@ static void on_wheel(void *arg, struct wheel_entry *entry)
   timer->call(arg, timer);
 }
 
+/* Counters go on where the worker before this one left them. */
+static void count_redis(struct run *run, struct backend_counts now)
+{
+  const struct backend_counts *last = &run->counted;
+  metric_add(METRIC_REDIS_COMMANDS, now.commands - last->commands);
+  metric_add(METRIC_REDIS_ERRORS, now.failures - last->failures);
+  metric_set_at(METRIC_REDIS_LINK_UP, METRIC_LINK_COMMAND, now.command_up);
+  metric_set_at(METRIC_REDIS_LINK_UP, METRIC_LINK_BUS, now.bus_up);
+  /* The first time is no coming back. */
+  if (last->command_ups)
+    metric_add_at(METRIC_REDIS_RECONNECTS, METRIC_LINK_COMMAND, now.command_ups - last->command_ups);
+  if (last->bus_ups)
+    metric_add_at(METRIC_REDIS_RECONNECTS, METRIC_LINK_BUS, now.bus_ups - last->bus_ups);
+  run->counted = now;
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
   struct run *run = arg;
@@ -205,6 +222,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
   admission_tick(node);
   metric_set(METRIC_READY, !node->draining && backend_ready(node->backend, NULL));
   metric_set(METRIC_CHANNELS, bus_channel_count(node->backend));
+  count_redis(run, backend_counts(node->backend));
   if (node->draining) drain(run);
 }
 

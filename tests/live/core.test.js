@@ -265,3 +265,11 @@ scene(world, 'a body that nobody reads is not taken for the next request', async
   await within(5000, 'the end of the connection', raw.ended);
   assert.equal(raw.text.match(/HTTP\/1\.1 /g)?.length, 1, raw.text.slice(0, 400));
 });
+
+scene(world, 'links to Redis that were made again are counted', async (stage) => {
+  const reconnects = async () =>
+    Number((await stage.nodes[0].metrics()).match(/redis_reconnects_total\{worker="0",link="bus"\} (\d+)/)[1]);
+  const before = await reconnects();
+  await stage.redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  await waitFor('it is counted', async () => (await reconnects()) === before + 1);
+});
