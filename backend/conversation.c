@@ -1,6 +1,7 @@
 /* Rooms: arguments of scripts/room_*.lua, attendance_*.lua and cursor_set.lua. */
 #include "conversation.h"
 
+#include <hiredis/hiredis.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -57,14 +58,15 @@ void room_page(struct backend *backend, struct slice room, uint64_t after_seq, u
 struct passage {
   struct backend *backend;
   const char *change; /* of the user's rooms: SADD, SREM */
-  err_fn *done;
+  stamp_fn *done;
   void *arg;
+  bool repeated; /* it was so before */
   struct slice room, user, rest; /* of `bytes` */
   char bytes[];
 };
 
 static struct passage *passage_new(struct backend *backend, struct slice room, struct slice user,
-                                   struct slice rest, err_fn *done, void *arg)
+                                   struct slice rest, stamp_fn *done, void *arg)
 {
   struct passage *passage = memory_alloc(sizeof *passage + room.len + user.len + rest.len);
   *passage = (struct passage){.backend = backend, .done = done, .arg = arg};
@@ -75,16 +77,28 @@ static struct passage *passage_new(struct backend *backend, struct slice room, s
   return passage;
 }
 
+static void passage_end(struct passage *passage, enum err err)
+{
+  passage->done(passage->arg, &(struct stamp){.err = err, .repeated = passage->repeated});
+  free(passage);
+}
+
+static void on_user_side(void *arg, enum err err)
+{
+  passage_end(arg, err);
+}
+
 /* The room's side is done; the user's set of rooms follows. */
 static void on_room_side(void *arg, enum err err, const struct redisReply *reply)
 {
   struct passage *passage = arg;
   if (err == ERR_OK) err = word_read(reply);
   if (err != ERR_OK) {
-    if (passage->done) passage->done(passage->arg, err);
-    free(passage);
+    passage_end(passage, err);
     return;
   }
+  struct slice word = {reply->str, reply->len};
+  passage->repeated = slice_is(word, "OLD") || slice_is(word, "NONE");
   struct store *store = passage->backend->store;
   store_begin(store, SCRIPT_user_rooms, 1, 4);
   store_key(store, OWNER_USER, passage->user, ":rooms");
@@ -92,12 +106,11 @@ static void on_room_side(void *arg, enum err err, const struct redisReply *reply
   store_arg(store, passage->room);
   store_key(store, OWNER_USER, passage->user, "");
   store_arg(store, passage->rest);
-  plain_send(passage->backend, passage->done, passage->arg);
-  free(passage);
+  plain_send(passage->backend, on_user_side, passage);
 }
 
 void room_enter(struct backend *backend, struct slice room, struct slice user, struct slice rest,
-                bool told, err_fn *done, void *arg)
+                bool told, stamp_fn *done, void *arg)
 {
   struct store *store = backend->store;
   struct passage *passage = passage_new(backend, room, user, rest, done, arg);
@@ -115,7 +128,7 @@ void room_enter(struct backend *backend, struct slice room, struct slice user, s
 }
 
 void room_exit(struct backend *backend, struct slice room, struct slice user, struct slice rest,
-               bool told, err_fn *done, void *arg)
+               bool told, stamp_fn *done, void *arg)
 {
   struct store *store = backend->store;
   struct passage *passage = passage_new(backend, room, user, rest, done, arg);

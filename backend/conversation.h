@@ -27,14 +27,14 @@ void room_page(struct backend *backend, struct slice room, uint64_t after_seq, u
  * publishes `rest` on the room's channel where `told`, and a copy on the user's, so that
  * all the user's connections begin to hear the room. ERR_NOT_FOUND, ERR_FORBIDDEN (banned),
  * ERR_NOT_IN_ROOM (closed and not invited). The member's cursor starts at the
- * room's newest seq. A crash between the room's tag and the user's is completed by
- * entering again. */
+ * room's newest seq. `repeated`: a member already. A crash between the room's tag and
+ * the user's is completed by entering again. */
 void room_enter(struct backend *backend, struct slice room, struct slice user, struct slice rest,
-                bool told, err_fn *done, void *arg);
+                bool told, stamp_fn *done, void *arg);
 
-/* The reverse; ERR_OK also when no member. */
+/* The reverse; ERR_OK and `repeated` when no member. */
 void room_exit(struct backend *backend, struct slice room, struct slice user, struct slice rest,
-               bool told, err_fn *done, void *arg);
+               bool told, stamp_fn *done, void *arg);
 
 /* How far a member has provably been shown the room's log. cursor_get's page has
  * no messages; `seq` is the cursor, 0 where there is none. */

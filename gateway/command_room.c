@@ -59,6 +59,15 @@ static void on_done(void *arg, enum err err)
   command_finish_with(arg, err);
 }
 
+/* Who was a member already, or none, is told so alone: no event tells anybody. */
+static void on_passed(void *arg, const struct stamp *stamp)
+{
+  struct task *task = arg;
+  struct outcome outcome = {
+      .err = stamp->err, .ts_ms = node_wall_ms(), .already = stamp->repeated};
+  command_finish(task, &outcome);
+}
+
 /* What everyone in the room is told. */
 static struct slice membership_rest(struct session *session, const struct command *command,
                                     enum envelope_kind kind)
@@ -79,14 +88,14 @@ void command_enter(struct session *session, const struct command *command, struc
 {
   room_enter(session->node->backend, command->to.id, session->user.id,
              membership_rest(session, command, KIND_ROOM_ENTERED),
-             !attendance_is_of(command->to.id), on_done, task);
+             !attendance_is_of(command->to.id), on_passed, task);
 }
 
 void command_exit(struct session *session, const struct command *command, struct task *task)
 {
   room_exit(session->node->backend, command->to.id, session->user.id,
             membership_rest(session, command, KIND_ROOM_EXITED),
-            !attendance_is_of(command->to.id), on_done, task);
+            !attendance_is_of(command->to.id), on_passed, task);
 }
 
 /* The invited user's connections are told, whatever they hear. */

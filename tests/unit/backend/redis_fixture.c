@@ -445,13 +445,13 @@ struct outcome log_page(struct node *node, const char *room, uint64_t after, uns
 struct outcome enter(struct node *node, const char *room, const char *user, const char *rest)
 {
   OUTCOME(node, room_enter(node->backend, slice_of(room), slice_of(user), slice_of(rest), true,
-                           on_err, &outcome));
+                           on_stamp, &outcome));
 }
 
 struct outcome leave_room(struct node *node, const char *room, const char *user, const char *rest)
 {
   OUTCOME(node, room_exit(node->backend, slice_of(room), slice_of(user), slice_of(rest), true,
-                          on_err, &outcome));
+                          on_stamp, &outcome));
 }
 
 struct outcome attend(struct node *node, const char *user, const char *session)

@@ -183,13 +183,13 @@ static void test_entering_twice_is_once_told_once(void **state)
   node_hear(&node, "parley:room:{den}");
   node_hear(&node, "parley:user:{alice}");
   redis_ask(&redis, "HSET parley:room:{den}:record seq 7");
-  assert_int_equal(enter(&node, "den", "alice", ENTERED).err, ERR_OK);
+  assert_false(enter(&node, "den", "alice", ENTERED).repeated);
   WAIT(base, node.messages.count == 2);
   assert_true(told_has(&node.messages, "parley:room:{den} {\"v\":1,\"id\":0,\"seq\":0," ENTERED));
   assert_true(told_has(&node.messages, "parley:user:{alice} {\"v\":1,\"id\":0,\"seq\":0," ENTERED));
   assert_string_equal(redis_ask(&redis, "SMEMBERS parley:user:{alice}:rooms"), "den");
   assert_string_equal(redis_ask(&redis, "HGET parley:room:{den}:cursors alice"), "7");
-  assert_int_equal(enter(&node, "den", "alice", ENTERED).err, ERR_OK);
+  assert_true(enter(&node, "den", "alice", ENTERED).repeated);
   WAIT(base, node.messages.count == 3);
   assert_string_equal(told_at(&node.messages, 2),
                       "parley:user:{alice} {\"v\":1,\"id\":0,\"seq\":0," ENTERED);
