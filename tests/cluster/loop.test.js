@@ -53,7 +53,7 @@ async function run_sender(loop, name, share) {
     waiting.push({ ...item, text: item.id });
     return waiting.at(-1);
   };
-  while (made < share || waiting.length) {
+  while (!loop.over && (made < share || waiting.length)) {
     const client = await connect(loop, (node) => MessagingClient.open(node, name));
     loop.clients.add(client);
     let answered;
@@ -158,13 +158,19 @@ async function play(seed) {
     }
     const killer = run_killer(loop);
     const share = Math.ceil(MESSAGES / SENDERS);
-    await within(
-      (SECONDS * 2 + 60) * 1000,
+    const senders = Promise.all(
+      Array.from({ length: SENDERS }, (_, i) => run_sender(loop, `sender-${i}`, share)),
+    ).then(() => {
+      loop.sending = false;
+    });
+    senders.catch(() => {});
+    await waitFor(
       () => `all is acknowledged; ${checker.acknowledged.size} are`,
-      Promise.all(Array.from({ length: SENDERS }, (_, i) => run_sender(loop, `sender-${i}`, share))),
+      () => !loop.sending || checker.faults.length > 0,
+      (SECONDS * 2 + 60) * 1000,
     );
+    assert.deepEqual(checker.faults.slice(0, 10), []);
     loop.unread = 0;
-    loop.sending = false;
     await killer;
     await Promise.all(world.nodes.map((node) => node.ready()));
     assert.equal(checker.acknowledged.size, share * SENDERS);
