@@ -47,6 +47,21 @@ static void the_tree_is_as_deep_as_the_check(void **state)
   json_reader_free(reader);
 }
 
+/* json-c 0.18 refused all of these while it was asked to validate UTF-8 itself. */
+static void the_tree_takes_every_character(void **state)
+{
+  (void)state;
+  struct json_reader *reader = json_reader_new();
+  struct json_object *object, *member;
+  assert_int_equal(json_reader_parse(reader, SLICE("{\"\xc3\xa9\":\"\xf0\x9f\x98\x82\"}"), &object),
+                   ERR_OK);
+  assert_true(json_object_object_get_ex(object, "\xc3\xa9", &member));
+  assert_string_equal(json_object_get_string(member), "\xf0\x9f\x98\x82");
+  json_object_put(object);
+  assert_int_equal(json_reader_parse(reader, SLICE("{\"a\":\"\xc3\"}"), &object), ERR_MALFORMED);
+  json_reader_free(reader);
+}
+
 static void the_last_of_two_members_counts(void **state)
 {
   (void)state;
@@ -218,6 +233,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_reader_is_used_again_and_again),
       cmocka_unit_test(the_tree_is_as_deep_as_the_check),
+      cmocka_unit_test(the_tree_takes_every_character),
       cmocka_unit_test(the_last_of_two_members_counts),
       cmocka_unit_test(types_by_the_first_byte),
       cmocka_unit_test(strings),
