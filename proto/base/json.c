@@ -19,8 +19,8 @@ struct json_reader *json_reader_new(void)
   /* json-c counts the scalars inside the deepest container as a level of their own. */
   reader->tokener = json_tokener_new_ex(JSON_MAX_DEPTH + 1);
   assert(reader->tokener);
-  /* json_check looks at the UTF-8; json-c 0.18, asked to, refuses all that is not ASCII. */
-  json_tokener_set_flags(reader->tokener, JSON_TOKENER_STRICT);
+  /* Not asked to be strict: json_check is, and json-c 0.18, when asked, refuses all that is
+   * not ASCII. */
   return reader;
 }
 
