@@ -111,36 +111,61 @@ static int write_response(struct lws *wsi, const struct response *response, bool
   return written < 0 ? -1 : 0;
 }
 
-/* Whole, for libwebsockets takes a request that asks for an upgrade for one of HTTP/1.0. */
-int http_write_error(struct lws *wsi, enum err err)
+/* By hand, for libwebsockets takes a request that asks for an upgrade for one of HTTP/1.0. */
+static int write_last_response(struct lws *wsi, const struct response *response, bool with_body)
 {
-  struct response response = {0};
   struct text bytes = {0};
-  write_error(&response, err);
   text_append(&bytes, (struct slice){(char[LWS_PRE]){0}, LWS_PRE});
-  text_append_format(&bytes, "HTTP/1.1 %d %.*s\r\n", err_http_status(err), SLICE_ARG(err_code(err)));
+  text_append_format(&bytes, "HTTP/1.1 %d %.*s\r\n", err_http_status(response->err),
+                     SLICE_ARG(err_code(response->err)));
   /* RFC 6455, 4.4: a version that we do not speak is told which one we do. */
-  if (err == ERR_BAD_VERSION) text_append(&bytes, SLICE("Sec-WebSocket-Version: 13\r\n"));
+  if (response->err == ERR_BAD_VERSION) text_append(&bytes, SLICE("Sec-WebSocket-Version: 13\r\n"));
   text_append_format(&bytes,
-                     "Content-Type: application/json\r\nContent-Length: %zu\r\n"
-                     "Cache-Control: no-store\r\nConnection: close\r\n\r\n",
-                     response.body.len);
-  text_append(&bytes, text_slice(&response.body));
+                     "Content-Type: %s\r\nContent-Length: %zu\r\n"
+                     "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+                     "Connection: close\r\n\r\n",
+                     response->content_type, response->body.len);
+  if (with_body) text_append(&bytes, text_slice(&response->body));
   int written = lws_write(wsi, (unsigned char *)bytes.data + LWS_PRE, bytes.len - LWS_PRE,
                           LWS_WRITE_HTTP_FINAL);
   text_free(&bytes);
-  text_free(&response.body);
   return written < 0 ? -1 : 0;
+}
+
+int http_write_error(struct lws *wsi, enum err err)
+{
+  struct response response = {0};
+  write_error(&response, err);
+  int result = write_last_response(wsi, &response, true);
+  text_free(&response.body);
+  return result;
+}
+
+/* What the request asks for, whose method is given back. */
+static int answer(struct node *node, struct lws *wsi, struct response *response)
+{
+  char *path;
+  int path_len;
+  *response = (struct response){.err = ERR_OK, .content_type = "text/plain; charset=utf-8"};
+  int method = lws_http_get_uri_and_method(wsi, &path, &path_len);
+  route(node, method, (struct slice){path, path_len > 0 ? (size_t)path_len : 0}, response);
+  metric_add_at(METRIC_HTTP_REQUESTS, response->err, 1);
+  return method;
+}
+
+void http_handle_last(struct node *node, struct lws *wsi)
+{
+  struct response response;
+  int method = answer(node, wsi, &response);
+  /* The connection ends in any case. */
+  (void)write_last_response(wsi, &response, method != LWSHUMETH_HEAD);
+  text_free(&response.body);
 }
 
 int http_handle(struct node *node, struct lws *wsi)
 {
-  char *path;
-  int path_len;
-  struct response response = {.err = ERR_OK, .content_type = "text/plain; charset=utf-8"};
-  int method = lws_http_get_uri_and_method(wsi, &path, &path_len);
-  route(node, method, (struct slice){path, path_len > 0 ? (size_t)path_len : 0}, &response);
-  metric_add_at(METRIC_HTTP_REQUESTS, response.err, 1);
+  struct response response;
+  int method = answer(node, wsi, &response);
   int result = write_response(wsi, &response, method != LWSHUMETH_HEAD);
   text_free(&response.body);
   if (result) return -1;

@@ -11,6 +11,10 @@
 /* LWS_CALLBACK_HTTP: answers the request. 0, or -1: libwebsockets is to close. */
 int http_handle(struct node *node, struct lws *wsi);
 
+/* The same for a request that offers to go on in another protocol, not WebSocket: it is
+ * answered as if it did not, and the connection is to end. */
+void http_handle_last(struct node *node, struct lws *wsi);
+
 /* Refuses an upgrade: {"error":code,"message":text}, and the connection is to end. 0, or
  * -1: it could not be written. */
 int http_write_error(struct lws *wsi, enum err err);

@@ -47,8 +47,12 @@ static int on_gone(struct lws *wsi, void *in, size_t len)
 static int on_confirm_upgrade(struct lws *wsi, void *in, size_t len)
 {
   (void)len;
-  /* To another protocol (h2c) we do not upgrade, which a server may (RFC 9110, 7.8). */
-  if (strcasecmp(in, "websocket") != 0) return 0;
+  /* To another protocol (h2c) we do not upgrade, which a server may (RFC 9110, 7.8); a
+   * libwebsockets built with HTTP/2 would. */
+  if (strcasecmp(in, "websocket") != 0) {
+    http_handle_last(node_of(wsi), wsi);
+    return -1;
+  }
   enum err err = door_verdict(wsi);
   if (err == ERR_OK) return 0;
   http_write_error(wsi, err);
