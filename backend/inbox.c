@@ -91,11 +91,12 @@ static void send_confirm(struct confirming *confirming)
   uint64_t now_ms = clock_wall_ms();
   uint64_t reader_ms =
       (uint64_t)backend->options.limits.reader_days * SECONDS_PER_DAY * MS_PER_SECOND;
-  store_begin(store, SCRIPT_inbox_confirm, 4, 4);
+  store_begin(store, SCRIPT_inbox_confirm, 5, 4);
   store_key(store, OWNER_USER, user, ":unread");
   store_key(store, OWNER_USER, user, ":unread:messages");
   store_key(store, OWNER_USER, user, ":profile");
   store_key(store, OWNER_USER, user, ":unread:reactions");
+  store_key(store, OWNER_USER, user, ":inbox");
   store_number(store, confirming->id);
   store_number(store, now_ms > reader_ms ? now_ms - reader_ms : 0);
   store_number(store, CONFIRM_COUNT);

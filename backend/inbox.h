@@ -30,8 +30,9 @@ void inbox_page(struct backend *backend, struct slice user, uint64_t after_seq, 
 
 /* The receiving client proved that it has everything up to and including the entry
  * `id` (a WebSocket pong). Where the user has used a protocol that acknowledges in
- * the last reader_days, nothing leaves; else these entries do, and `done`'s page
- * holds their lines (so that their senders can be told). An unknown id is a no-op.
+ * the last reader_days, nothing leaves; else these entries do. `done`'s page holds the
+ * lines that had not been proven before, so that their senders can be told. An unknown
+ * id is a no-op.
  * Where that is more than 1,000 entries or 2 MiB it goes in parts, and `done` is called
  * for each: while `more` is true another call follows. */
 void inbox_confirm(struct backend *backend, struct slice user, uint64_t id, page_fn *done,

@@ -20,6 +20,7 @@ struct visit {
   struct envelope event;
   void (*then)(struct visit *visit, struct session *session);
   struct outcome outcome;
+  bool newly_read; /* something left the unread list */
   struct arena arena;
 };
 
@@ -93,7 +94,8 @@ static void tell(struct visit *visit, struct session *session, enum envelope_kin
   visit->event.origin.protocol = slice_of(session->protocol->name);
   visit->event.origin.node = slice_of(session->node->id);
   visit->event.origin.session = session->id;
-  dispatch_publish(session->node, room ? OWNER_ROOM : OWNER_USER, visit->event.to.id, &visit->event);
+  dispatch_publish(session->node, room ? OWNER_ROOM : OWNER_USER, visit->event.to.id,
+                   &visit->event);
 }
 
 /* ---- typing -------------------------------------------------------------------------- */
@@ -133,7 +135,9 @@ static void on_marked(void *arg, const struct page *page)
     leave(visit, page->err == ERR_OK ? ERR_GOING_AWAY : page->err);
     return;
   }
-  tell(visit, session, receipt_kind(visit));
+  /* What was read before was told then. */
+  if (visit->newly_read || visit->owner.kind != OWNER_DIALOG)
+    tell(visit, session, receipt_kind(visit));
   if (page->err == ERR_OK && page->count && visit->task->command.kind == COMMAND_READ)
     read_cursor_set(session->node->backend, visit->owner, session->user.id, page->messages[0].seq,
                     on_cursor_set, visit);
@@ -147,6 +151,14 @@ static void mark(struct visit *visit, struct session *session)
               visit);
 }
 
+/* A message of a dialog is told once that it was received, by whatever proved it first. */
+static void on_confirmed(void *arg, const struct page *page)
+{
+  struct visit *visit = arg;
+  if (page->err == ERR_OK) dispatch_tell_senders(visit->task->node, page, KIND_MESSAGE_DELIVERED);
+  if (!page->more) leave(visit, page->err);
+}
+
 static void read_more(struct visit *visit, struct session *session);
 
 static void on_read(void *arg, const struct page *page)
@@ -158,6 +170,7 @@ static void on_read(void *arg, const struct page *page)
     return;
   }
   dispatch_tell_own(session, page);
+  visit->newly_read = visit->newly_read || page->count;
   read_more(visit, session);
 }
 
@@ -176,11 +189,13 @@ static void read_more(struct visit *visit, struct session *session)
 
 static void receive(struct visit *visit, struct session *session)
 {
-  bool unread_too = visit->task->command.kind == COMMAND_READ && visit->owner.kind == OWNER_DIALOG;
-  if (unread_too)
+  if (visit->owner.kind != OWNER_DIALOG)
+    mark(visit, session);
+  else if (visit->task->command.kind == COMMAND_READ)
     read_more(visit, session);
   else
-    mark(visit, session);
+    inbox_confirm(session->node->backend, session->user.id, visit->task->command.message_id,
+                  on_confirmed, visit);
 }
 
 void command_read_up_to(struct session *session, const struct command *command, struct task *task)
@@ -193,8 +208,7 @@ void command_read_up_to(struct session *session, const struct command *command, 
 static void on_messages(void *arg, const struct page *page)
 {
   struct visit *visit = arg;
-  struct envelope *messages =
-      arena_zalloc(&visit->arena, (page->count + 1) * sizeof *messages);
+  struct envelope *messages = arena_zalloc(&visit->arena, (page->count + 1) * sizeof *messages);
   size_t count = 0;
   for (size_t i = 0; page->err == ERR_OK && i < page->count; i++)
     if (envelope_decode(&visit->arena, page->messages[i].line, &messages[count]) == ERR_OK) count++;
@@ -224,6 +238,20 @@ static void on_read_cursor(void *arg, const struct page *page)
   leave(visit, page->err);
 }
 
+/* What the other one sent by a protocol that keeps no log can be newer than the log. */
+static void add_unread(struct visit *visit, struct session *session, const struct page *page)
+{
+  struct conversation_info *info = &visit->outcome.conversation;
+  struct envelope newest = {0};
+  uint64_t ts_ms = 0;
+  uint64_t unread_id = shown_newest(session->shown, visit->event.to.id, &ts_ms);
+  info->unread = shown_count(session->shown, visit->event.to.id);
+  if (page->count &&
+      envelope_decode(&visit->arena, page->messages[page->count - 1].line, &newest) != ERR_OK)
+    newest.ts_ms = 0;
+  if (unread_id && ts_ms > newest.ts_ms) info->last_id = unread_id;
+}
+
 static void on_newest(void *arg, const struct page *page)
 {
   struct visit *visit = arg;
@@ -236,7 +264,7 @@ static void on_newest(void *arg, const struct page *page)
   info->party = visit->event.to;
   if (page->count) info->last_id = page->messages[page->count - 1].id;
   if (visit->owner.kind == OWNER_DIALOG) {
-    info->unread = shown_count(session->shown, visit->event.to.id);
+    add_unread(visit, session, page);
     leave(visit, ERR_OK);
     return;
   }

@@ -18,12 +18,12 @@
 struct inquiry {
   struct task *task;
   struct owner owner;
-  struct slice line;        /* the message, once it was read */
-  struct envelope message;  /* decoded; slices of the line and the arena */
+  struct slice line;       /* the message, once it was read */
+  struct envelope message; /* decoded; slices of the line and the arena */
   struct arena arena;
-  struct slice text;        /* the new text, or the reaction */
-  bool admin;               /* of the room */
-  bool unkept;              /* a message that is not kept in its room will do */
+  struct slice text; /* the new text, or the reaction */
+  bool admin;        /* of the room */
+  bool unkept;       /* a message that is not kept in its room will do */
   void (*then)(struct inquiry *inquiry, struct session *session);
 };
 
@@ -102,7 +102,8 @@ static void on_owner(void *arg, enum err err, const struct owner *owner)
   }
   inquiry->owner = (struct owner){owner->kind, arena_copy(&inquiry->arena, owner->id)};
   if (owner->kind == OWNER_ROOM)
-    room_standing(session->node->backend, inquiry->owner.id, session->user.id, on_standing, inquiry);
+    room_standing(session->node->backend, inquiry->owner.id, session->user.id, on_standing,
+                  inquiry);
   else if (owner->kind == OWNER_DIALOG && !command_other_of(owner->id, session->user.id, &other))
     end_with(inquiry, ERR_NOT_FOUND);
   else
@@ -245,7 +246,7 @@ void command_edit(struct session *session, const struct command *command, struct
   inquiry->text = arena_copy(&inquiry->arena, command->text);
 }
 
-static void delete(struct inquiry *inquiry, struct session *session)
+static void delete (struct inquiry *inquiry, struct session *session)
 {
   if (is_author(inquiry, session) || inquiry->admin)
     change_everywhere(inquiry, session);
@@ -340,8 +341,8 @@ static void on_room(void *arg, enum err err, const struct entry *entry)
     end_with(inquiry, err == ERR_OK ? ERR_GOING_AWAY : err);
     return;
   }
-  inquiry->message = (struct envelope){.id = inquiry->task->command.message_id,
-                                       .to = command_party(entry)};
+  inquiry->message =
+      (struct envelope){.id = inquiry->task->command.message_id, .to = command_party(entry)};
   tell_receipt(inquiry, session);
 }
 
@@ -349,7 +350,8 @@ static void on_room(void *arg, enum err err, const struct entry *entry)
 static void read_one(struct inquiry *inquiry, struct session *session)
 {
   if (inquiry->owner.kind == OWNER_ROOM)
-    directory_resolve(session->node->backend, OWNER_ROOM, inquiry->owner.id, false, on_room, inquiry);
+    directory_resolve(session->node->backend, OWNER_ROOM, inquiry->owner.id, false, on_room,
+                      inquiry);
   else
     tell_receipt(inquiry, session);
 }

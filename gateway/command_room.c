@@ -63,8 +63,7 @@ static void on_done(void *arg, enum err err)
 static void on_passed(void *arg, const struct stamp *stamp)
 {
   struct task *task = arg;
-  struct outcome outcome = {
-      .err = stamp->err, .ts_ms = node_wall_ms(), .already = stamp->repeated};
+  struct outcome outcome = {.err = stamp->err, .ts_ms = node_wall_ms(), .already = stamp->repeated};
   command_finish(task, &outcome);
 }
 
@@ -74,10 +73,8 @@ static struct slice membership_rest(struct session *session, const struct comman
 {
   static struct text rest;
   const struct entry *room = directory_find(session->node->backend, OWNER_ROOM, command->to.id);
-  struct envelope event = {.kind = kind,
-                           .ts_ms = node_wall_ms(),
-                           .from = session->user,
-                           .to = command_party(room)};
+  struct envelope event = {
+      .kind = kind, .ts_ms = node_wall_ms(), .from = session->user, .to = command_party(room)};
   text_reset(&rest);
   envelope_write_rest(&rest, &event);
   return text_slice(&rest);
@@ -94,8 +91,8 @@ void command_enter(struct session *session, const struct command *command, struc
 void command_exit(struct session *session, const struct command *command, struct task *task)
 {
   room_exit(session->node->backend, command->to.id, session->user.id,
-            membership_rest(session, command, KIND_ROOM_EXITED),
-            !attendance_is_of(command->to.id), on_passed, task);
+            membership_rest(session, command, KIND_ROOM_EXITED), !attendance_is_of(command->to.id),
+            on_passed, task);
 }
 
 /* The invited user's connections are told, whatever they hear. */

@@ -119,7 +119,7 @@ static void on_stamped(void *arg, const struct stamp *stamp)
   struct task *task = arg;
   struct session *session = command_session(task);
   if (session) {
-    struct outcome outcome = {.err = stamp->err, .message_id = stamp->id, .ts_ms = node_wall_ms()};
+    struct outcome outcome = {.err = stamp->err, .message_id = stamp->id, .ts_ms = task->ts_ms};
     if (stamp->err == ERR_OK && task->owner == OWNER_USER) show_to_sender(session, task, stamp);
     struct frame *frame = command_reply(task, &outcome);
     if (frame && !(stamp->err == ERR_OK && await(session, task, stamp, frame)))
@@ -147,7 +147,8 @@ static void on_logged(void *arg, const struct stamp *stamp)
 static void append_to_dialog(struct session *session, const struct envelope *event,
                              struct slice dedupe, struct task *task)
 {
-  struct dialog_append append = {.dialog = event->dialog.id, .dedupe = dedupe, .rest = text_slice(&rest)};
+  struct dialog_append append = {
+      .dialog = event->dialog.id, .dedupe = dedupe, .rest = text_slice(&rest)};
   dialog_append(session->node->backend, &append, on_logged, task);
 }
 
@@ -157,6 +158,7 @@ static void send_direct(struct session *session, const struct command *command, 
   struct slice dialog = directory_dialog_id(session->user.id, command->to.id, dialog_id);
   struct envelope event;
   fill_message(session, command, &event);
+  task->ts_ms = event.ts_ms;
   const struct entry *user = directory_find(session->node->backend, OWNER_USER, command->to.id);
   event.to = command_party(user);
   event.dialog = command_party(directory_find(session->node->backend, OWNER_DIALOG, dialog));
@@ -182,6 +184,7 @@ static void send_to_room(struct session *session, const struct command *command,
   char hash[DEDUPE_BYTES];
   struct envelope event;
   fill_message(session, command, &event);
+  task->ts_ms = event.ts_ms;
   event.to = command_party(directory_find(session->node->backend, OWNER_ROOM, command->to.id));
   event.keep = session->protocol->room_keep;
   text_reset(&rest);

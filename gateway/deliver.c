@@ -29,8 +29,8 @@ bool deliver_wanted(const struct session *session, const struct envelope *event,
 {
   enum own own = session->protocol->own;
   if (event->from.kind != PARTY_USER || !slice_equal(event->from.id, session->user.id)) return true;
-  if (event->kind == KIND_TYPING) return false;
-  if (event->kind != KIND_MESSAGE_SENT) /* what its user did here, it knows */
+  if (event->kind == KIND_TYPING) return own == OWN_ALL; /* as concord's original shows it */
+  if (event->kind != KIND_MESSAGE_SENT)                  /* what its user did here, it knows */
     return own == OWN_ALL || !slice_equal(event->origin.session, session->id);
   /* A direct message to oneself arrives like anybody's. */
   bool direct = event->to.kind == PARTY_USER;
@@ -81,7 +81,7 @@ static void note_stored(struct session *session, const struct envelope *event, s
     struct slice id = {0}, sender = event->from.id;
     arena_reset(&arena);
     if (protocol->shown_as) protocol->shown_as(&arena, event, reader, &id, &sender);
-    shown_add(&session->shown, id, sender, event->id);
+    shown_add(&session->shown, id, sender, event->id, event->ts_ms);
   }
   /* Entries that wait to be marked as read leave the list by that alone; the pong then
    * only matters to senders who are told. */

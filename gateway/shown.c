@@ -9,7 +9,7 @@
 #include "base/memory.h"
 
 struct name {
-  uint64_t message_id, id_hash, sender_hash;
+  uint64_t message_id, id_hash, sender_hash, ts_ms;
 };
 
 struct shown {
@@ -33,7 +33,8 @@ static uint64_t hash(struct slice raw)
   return hash;
 }
 
-void shown_add(struct shown **shown, struct slice id, struct slice sender, uint64_t message_id)
+void shown_add(struct shown **shown, struct slice id, struct slice sender, uint64_t message_id,
+               uint64_t ts_ms)
 {
   struct shown *table = *shown;
   if (!table || table->count == table->capacity) {
@@ -44,7 +45,7 @@ void shown_add(struct shown **shown, struct slice id, struct slice sender, uint6
     table->capacity = capacity;
     *shown = table;
   }
-  table->names[table->count++] = (struct name){message_id, hash(id), hash(sender)};
+  table->names[table->count++] = (struct name){message_id, hash(id), hash(sender), ts_ms};
 }
 
 static void give_back_if_empty(struct shown **shown)
@@ -96,11 +97,24 @@ size_t shown_take_up_to(struct shown **shown, struct slice sender, uint64_t last
   return found;
 }
 
+uint64_t shown_newest(const struct shown *shown, struct slice sender, uint64_t *ts_ms)
+{
+  uint64_t sender_hash = hash(sender);
+  for (size_t i = shown ? shown->count : 0; i > 0; i--) {
+    const struct name *name = &shown->names[i - 1];
+    if (name->sender_hash != sender_hash) continue;
+    *ts_ms = name->ts_ms;
+    return name->message_id;
+  }
+  return 0;
+}
+
 size_t shown_count(const struct shown *shown, struct slice sender)
 {
   size_t count = 0;
   uint64_t sender_hash = hash(sender);
-  for (size_t i = 0; shown && i < shown->count; i++) count += shown->names[i].sender_hash == sender_hash;
+  for (size_t i = 0; shown && i < shown->count; i++)
+    count += shown->names[i].sender_hash == sender_hash;
   return count;
 }
 

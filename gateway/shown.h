@@ -13,7 +13,8 @@
 struct shown;
 
 /* NULL is an empty table in all of these. Names are raw JSON, compared to the byte. */
-void shown_add(struct shown **shown, struct slice id, struct slice sender, uint64_t message_id);
+void shown_add(struct shown **shown, struct slice id, struct slice sender, uint64_t message_id,
+               uint64_t ts_ms);
 
 /* Takes out the messages of that id, and of that sender where `sender` is not empty;
  * writes up to `room` of their message ids. Call again while it returns `room`. */
@@ -25,6 +26,9 @@ size_t shown_take(struct shown **shown, struct slice id, struct slice sender, ui
  * where that was not shown. Call again while it returns `room`. */
 size_t shown_take_up_to(struct shown **shown, struct slice sender, uint64_t last_id,
                         uint64_t *message_ids, size_t room);
+
+/* The newest of that sender's that is left: its message id and when it was sent; 0: none. */
+uint64_t shown_newest(const struct shown *shown, struct slice sender, uint64_t *ts_ms);
 
 /* How many of that sender's are left. */
 size_t shown_count(const struct shown *shown, struct slice sender);

@@ -15,6 +15,7 @@ struct task {
   struct command command;
   struct text rest;      /* the envelope, where the sender is to be shown it as well */
   enum owner_kind owner; /* SEND: the kind of its conversation */
+  uint64_t ts_ms;        /* SEND: the message's */
   struct address named;  /* `to` as the client named it, where that was by number or UUID */
   char *found[2];        /* the ids that stand for these: of `to` and of `user` */
   char memory[];

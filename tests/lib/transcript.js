@@ -11,7 +11,13 @@ import { waitFor } from './wait.js';
 const folder = new URL('../transcripts/', import.meta.url).pathname;
 
 // The first path of each protocol.
-const PATHS = { simple: '/simple', messaging: '/messaging' };
+const PATHS = {
+  simple: '/simple',
+  messaging: '/messaging',
+  chat: '/chat',
+  concord: '/client',
+  rooms: '/rooms',
+};
 
 // [{protocol, file, transcript}] of all conversations; codec.json is not for here.
 export function read_transcripts() {

@@ -306,11 +306,16 @@ static void test_confirm_leaves_a_readers_entries(void **state)
   (void)state;
   push(&node, "31", "", REST("x"));
   assert_int_equal(join(&node, "31", "gw-1-a", "messaging", "", PRESENCE_SHARED).err, ERR_OK);
+  assert_int_equal(confirm(&node, "31", 65537).count, 1); /* its sender is told, once */
   assert_int_equal(confirm(&node, "31", 65537).count, 0);
-  assert_string_equal(redis_ask(&redis, "LLEN parley:user:{31}:unread"), "1");
+  push(&node, "31", "", REST("y"));
+  struct outcome next = confirm(&node, "31", 65538);
+  assert_int_equal(next.count, 1);
+  assert_non_null(strstr(next.lines, "65538"));
+  assert_string_equal(redis_ask(&redis, "LLEN parley:user:{31}:unread"), "2");
   uint64_t long_ago = ((uint64_t)time(NULL) - 31 * 86400) * 1000;
   redis_ask(&redis, "HSET parley:user:{31}:profile reader %llu", (unsigned long long)long_ago);
-  assert_int_equal(confirm(&node, "31", 65537).count, 1);
+  assert_int_equal(confirm(&node, "31", 65538).count, 2);
 }
 
 static void assert_in_no_key(const char *text)

@@ -14,9 +14,9 @@ static void finds_every_message_of_that_id(void **state)
 {
   (void)state;
   struct shown *shown = NULL;
-  shown_add(&shown, SLICE("5"), SLICE("21"), 100);
-  shown_add(&shown, SLICE("6"), SLICE("21"), 101);
-  shown_add(&shown, SLICE("5"), SLICE("22"), 102);
+  shown_add(&shown, SLICE("5"), SLICE("21"), 100, 100);
+  shown_add(&shown, SLICE("6"), SLICE("21"), 101, 101);
+  shown_add(&shown, SLICE("5"), SLICE("22"), 102, 102);
   assert_int_equal(shown_take(&shown, SLICE("5"), (struct slice){0}, ids, 8), 2);
   assert_int_equal(ids[0], 100);
   assert_int_equal(ids[1], 102);
@@ -28,8 +28,8 @@ static void a_sender_narrows(void **state)
 {
   (void)state;
   struct shown *shown = NULL;
-  shown_add(&shown, SLICE("5"), SLICE("21"), 100);
-  shown_add(&shown, SLICE("5"), SLICE("22"), 102);
+  shown_add(&shown, SLICE("5"), SLICE("21"), 100, 100);
+  shown_add(&shown, SLICE("5"), SLICE("22"), 102, 102);
   assert_int_equal(shown_take(&shown, SLICE("5"), SLICE("22"), ids, 8), 1);
   assert_int_equal(ids[0], 102);
   assert_int_equal(shown_take(&shown, SLICE("5"), SLICE("\"21\""), ids, 8), 0);
@@ -40,7 +40,7 @@ static void a_number_is_not_a_string(void **state)
 {
   (void)state;
   struct shown *shown = NULL;
-  shown_add(&shown, SLICE("5"), SLICE("21"), 100);
+  shown_add(&shown, SLICE("5"), SLICE("21"), 100, 100);
   assert_int_equal(shown_take(&shown, SLICE("\"5\""), (struct slice){0}, ids, 8), 0);
   shown_free(&shown);
 }
@@ -49,7 +49,7 @@ static void more_than_there_is_room_for_stay(void **state)
 {
   (void)state;
   struct shown *shown = NULL;
-  for (uint64_t i = 0; i < 20; i++) shown_add(&shown, SLICE("5"), SLICE("21"), i);
+  for (uint64_t i = 0; i < 20; i++) shown_add(&shown, SLICE("5"), SLICE("21"), i, i);
   assert_int_equal(shown_take(&shown, SLICE("5"), (struct slice){0}, ids, 8), 8);
   assert_int_equal(shown_take(&shown, SLICE("5"), (struct slice){0}, ids, 8), 8);
   assert_int_equal(ids[7], 15);
@@ -62,8 +62,8 @@ static void forgets_what_another_connection_read(void **state)
   (void)state;
   struct shown *shown = NULL;
   shown_forget(&shown, 1);
-  shown_add(&shown, SLICE("5"), SLICE("21"), 100);
-  shown_add(&shown, SLICE("6"), SLICE("21"), 101);
+  shown_add(&shown, SLICE("5"), SLICE("21"), 100, 100);
+  shown_add(&shown, SLICE("6"), SLICE("21"), 101, 101);
   shown_forget(&shown, 7);
   shown_forget(&shown, 100);
   assert_int_equal(shown_take(&shown, SLICE("5"), (struct slice){0}, ids, 8), 0);
