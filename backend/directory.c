@@ -2,7 +2,7 @@
  *
  *   resolve ──► LRU? ──► HMGET record ──► there? ──► entry
  *                                           │ no, and `create`
- *               INCR number, SET uuid NX ◄──┘
+ *               INCR number, SET uuid NX ◄──┘  (of a dialog: contacts first)
  *               SET number's entry, record_make ──► entry (of whoever was first)
  *
  * What a number, a UUID or a block is of ("user:31") stands in the LRU too: as an entry of
@@ -18,6 +18,7 @@
 #include <utlist.h>
 
 #include "base/memory.h"
+#include "contacts.h"
 #include "page.h"
 #include "store.h"
 
@@ -285,6 +286,27 @@ static void on_claimed(void *arg, enum err err, uint64_t num, const char *uuid)
   store_send(store, on_record_made, resolve);
 }
 
+static void claim_record(void *arg, enum err err)
+{
+  struct resolve *resolve = arg;
+  if (err != ERR_OK)
+    resolved(resolve, err, NULL);
+  else
+    directory_claim(resolve->backend, resolve->kind, resolve->id, on_claimed, resolve);
+}
+
+/* Those who share the dialog are contacts before it stands: so a crash in between is made
+ * up for by whoever asks for the dialog next. */
+static void make_record(struct resolve *resolve)
+{
+  struct slice second = resolve->id;
+  struct slice first = slice_cut(&second, '|');
+  if (resolve->kind == OWNER_DIALOG)
+    contacts_add(resolve->backend, first, second, claim_record, resolve);
+  else
+    claim_record(resolve, ERR_OK);
+}
+
 static void on_record(void *arg, enum err err, const struct redisReply *reply)
 {
   struct resolve *resolve = arg;
@@ -294,7 +316,7 @@ static void on_record(void *arg, enum err err, const struct redisReply *reply)
   else if (read_record(resolve, reply, &entry))
     resolved(resolve, ERR_OK, keep_entry(resolve->backend->directory, &entry));
   else if (resolve->create && resolve->kind != OWNER_ROOM)
-    directory_claim(resolve->backend, resolve->kind, resolve->id, on_claimed, resolve);
+    make_record(resolve);
   else
     resolved(resolve, ERR_NOT_FOUND, NULL);
 }

@@ -17,8 +17,17 @@
 #include "push.h"
 #include "store.h"
 
-/* Of presence_join's answer, in front of the rooms. */
-enum { JOINED_NUM, JOINED_UUID, JOINED_NAME, JOINED_SESSIONS, JOINED_ROOMS, JOINED_HEAD };
+/* Of presence_join's answer, in front of the rooms and the contacts. */
+enum {
+  JOINED_NUM,
+  JOINED_UUID,
+  JOINED_NAME,
+  JOINED_SESSIONS,
+  JOINED_TELL,
+  JOINED_ROOMS,
+  JOINED_CONTACTS,
+  JOINED_HEAD
+};
 
 /* ---- leaving ------------------------------------------------------------------------ */
 
@@ -63,12 +72,18 @@ static void leave_node(struct backend *backend, struct slice session)
   store_arg(backend->store, session);
 }
 
+void presence_write_leave(struct store *store, struct slice user, struct slice session)
+{
+  store_begin(store, SCRIPT_presence_leave, 2, 1);
+  store_key(store, OWNER_USER, user, ":profile");
+  store_key(store, OWNER_USER, user, ":sessions");
+  store_arg(store, session);
+}
+
 static void leave(struct leaving *leaving)
 {
   struct backend *backend = leaving->presence->backend;
-  store_begin_command(backend->store, "HDEL", 2);
-  store_key(backend->store, OWNER_USER, leaving->user, ":sessions");
-  store_arg(backend->store, leaving->session);
+  presence_write_leave(backend->store, leaving->user, leaving->session);
   if (!leaving->finished) {
     plain_send(backend, on_left, leaving);
     return;
@@ -148,26 +163,39 @@ static void keep_user(struct joining *joining, const struct presence_joined *joi
     directory_disclaim(joining->backend, OWNER_USER, joining->claimed);
 }
 
-/* ERR_OK: `rooms` and the page's messages are the caller's to free. */
+/* From malloc; NULL where there are none. */
+static struct slice *read_ids(const struct redisReply *reply, size_t first, size_t count)
+{
+  struct slice *ids = count ? memory_alloc(count * sizeof *ids) : NULL;
+  for (size_t i = 0; i < count; i++) ids[i] = reply_slice(reply->element[first + i]);
+  return ids;
+}
+
+/* ERR_OK: `rooms`, `contacts` and the page's messages are the caller's to free. */
 static enum err read_joined(const struct joining *joining, const struct redisReply *reply,
                             struct presence_joined *joined)
 {
-  uint64_t sessions, room_count;
+  uint64_t sessions, tell, room_count, contact_count;
   if (reply->type != REDIS_REPLY_ARRAY || reply->elements < JOINED_HEAD) return ERR_INTERNAL;
   if (!reply_number(reply->element[JOINED_NUM], &joined->num)) return ERR_INTERNAL;
   if (!reply_number(reply->element[JOINED_SESSIONS], &sessions)) return ERR_INTERNAL;
+  if (!reply_number(reply->element[JOINED_TELL], &tell)) return ERR_INTERNAL;
   if (!reply_number(reply->element[JOINED_ROOMS], &room_count)) return ERR_INTERNAL;
-  if (room_count > reply->elements - JOINED_HEAD) return ERR_INTERNAL;
-  enum err err = page_read(reply, JOINED_HEAD + (size_t)room_count, &joined->unread);
+  if (!reply_number(reply->element[JOINED_CONTACTS], &contact_count)) return ERR_INTERNAL;
+  size_t ids = reply->elements - JOINED_HEAD;
+  if (room_count > ids || contact_count > ids - room_count) return ERR_INTERNAL;
+  size_t contacts = JOINED_HEAD + (size_t)room_count;
+  enum err err = page_read(reply, contacts + (size_t)contact_count, &joined->unread);
   if (err != ERR_OK) return err;
-  struct slice *rooms = room_count ? memory_alloc(room_count * sizeof *rooms) : NULL;
-  for (size_t i = 0; i < room_count; i++) rooms[i] = reply_slice(reply->element[JOINED_HEAD + i]);
   joined->uuid = reply_slice(reply->element[JOINED_UUID]);
   joined->name = reply_slice(reply->element[JOINED_NAME]);
   if (!joined->name.len) joined->name = joining->join.user;
   joined->sessions = (size_t)sessions;
-  joined->rooms = rooms;
+  joined->rooms = read_ids(reply, JOINED_HEAD, (size_t)room_count);
   joined->room_count = (size_t)room_count;
+  joined->tell_contacts = tell;
+  joined->contacts = read_ids(reply, contacts, (size_t)contact_count);
+  joined->contact_count = (size_t)contact_count;
   return ERR_OK;
 }
 
@@ -202,6 +230,7 @@ static void on_joined(void *arg, enum err err, const struct redisReply *reply)
   keep_user(joining, &joined);
   joining->done(joining->arg, &joined);
   free((void *)joined.rooms);
+  free((void *)joined.contacts);
   free((void *)joined.unread.messages);
   free(joining);
 }
@@ -215,6 +244,7 @@ static void write_keys(struct store *store, struct slice user)
   store_key(store, OWNER_USER, user, ":unread:messages");
   store_key(store, OWNER_USER, user, ":inbox");
   store_key(store, OWNER_USER, user, ":unread:reactions");
+  store_key(store, OWNER_USER, user, ":contacts");
 }
 
 /* "node protocol since device", as `redis-cli HGETALL parley:user:{31}:sessions` shows it. */
@@ -240,7 +270,7 @@ static void send_join(struct joining *joining, uint64_t num, const char *uuid)
       [PRESENCE_SHARED] = "shared", [PRESENCE_REFUSE] = "refuse", [PRESENCE_REPLACE] = "replace"};
   struct store *store = joining->backend->store;
   const struct presence_join *join = &joining->join;
-  store_begin(store, SCRIPT_presence_join, 7, num ? 14 : 12);
+  store_begin(store, SCRIPT_presence_join, 8, num ? 15 : 13);
   write_keys(store, join->user);
   store_arg(store, join->session);
   write_record(joining);
@@ -254,6 +284,7 @@ static void send_join(struct joining *joining, uint64_t num, const char *uuid)
   store_number(store, join->page_count);
   store_number(store, join->page_bytes);
   store_number(store, push_keep_from(joining->backend->options.limits.inbox_days));
+  store_number(store, join->contacts);
   if (num) {
     store_number(store, num);
     store_arg(store, slice_of(uuid));

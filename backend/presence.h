@@ -13,6 +13,7 @@ struct presence_join {
   struct slice protocol, device;
   enum presence_exclusive exclusive; /* against live sessions of the same protocol and device */
   bool acknowledges;                 /* marks the user as one whose entries wait for being read */
+  bool contacts;                     /* wanted in the answer */
   uint64_t page_after_seq;           /* the first page of the inbox comes along */
   unsigned page_count;               /* 0: none wanted */
   size_t page_bytes;
@@ -28,6 +29,9 @@ struct presence_joined {
   struct page unread;        /* the inbox's first page, and its newest seq */
   const struct slice *rooms; /* ids of the rooms that the user is a member of */
   size_t room_count;
+  bool tell_contacts; /* that the user is online now, as contacts.h says */
+  const struct slice *contacts; /* where wanted, or to be told */
+  size_t contact_count;
 };
 
 typedef void joined_fn(void *arg, const struct presence_joined *joined);
@@ -42,7 +46,9 @@ void presence_join(struct backend *backend, const struct presence_join *join, jo
 
 /* The session is gone (idempotent): it leaves the user's hash at once, and the
  * node's hash as well where `finished`. While it stands in the node's hash the
- * reaper would end its attendance after a crash. done may be NULL. */
+ * reaper would end its attendance after a crash, and tell the user's contacts
+ * (contacts_news, which the last session asks after its grace period). done may be
+ * NULL. */
 void presence_leave(struct backend *backend, struct slice user, struct slice session, bool finished,
                     err_fn *done, void *arg);
 

@@ -38,6 +38,9 @@ void presence_link_up(struct presence *presence);
 
 bool presence_has_lease(const struct presence *presence);
 
+/* Writes in the store, not sent yet: the session leaves its user's hash. */
+void presence_write_leave(struct store *store, struct slice user, struct slice session);
+
 /* lease.c: the heartbeat, now. */
 void lease_beat(struct presence *presence);
 

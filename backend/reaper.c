@@ -121,9 +121,7 @@ static void reap_session(struct reaper *reaper, struct slice session, struct sli
   ticket->user = slice_put(&at, slice_skip(value, protocol_len + 1));
   DL_APPEND(reaper->tickets, ticket);
   struct store *store = reaper->presence->backend->store;
-  store_begin_command(store, "HDEL", 2);
-  store_key(store, OWNER_USER, ticket->user, ":sessions");
-  store_arg(store, session);
+  presence_write_leave(store, ticket->user, session);
   store_send(store, on_user_left, ticket);
 }
 

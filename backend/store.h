@@ -24,6 +24,8 @@ struct redisReply;
 #define STORE_SCRIPTS(X) \
   X(attendance_begin)    \
   X(attendance_end)      \
+  X(contacts_add)        \
+  X(contacts_news)       \
   X(cursor_set)          \
   X(dialog_append)       \
   X(inbox_confirm)       \
@@ -41,6 +43,7 @@ struct redisReply;
   X(node_release)        \
   X(node_take)           \
   X(presence_join)       \
+  X(presence_leave)      \
   X(read_cursor_set)     \
   X(record_make)         \
   X(room_enter)          \

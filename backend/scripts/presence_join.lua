@@ -1,18 +1,20 @@
 -- A session of a user begins: takeover or refusal, the session's record, and with it the
 -- first page of the inbox.
--- KEYS: profile, sessions, rooms, unread, unread:messages, inbox, unread:reactions
+-- KEYS: profile, sessions, rooms, unread, unread:messages, inbox, unread:reactions, contacts
 -- ARGV: 1 session, 2 its record ("node protocol since device"), 3 protocol, 4 device,
 --   5 shared, refuse or replace, 6 '1': the protocol acknowledges, 7 now (ms), 8 the user's
 --   channel, 9 page after this seq, 10 so many at most, 11 so many bytes at most, 12 entries
---   are kept from this day on; for a new user besides: 13 num, 14 uuid
--- Answers NOUSER; CONFLICT; or num, uuid, name, sessions, how many rooms, the rooms, and the
--- page as list_page does.
+--   are kept from this day on, 13 '1': the contacts are wanted; for a new user besides: 14 num,
+--   15 uuid
+-- Answers NOUSER; CONFLICT; or num, uuid, name, sessions, whether the contacts are to be told
+-- (contacts_news.lua), how many rooms, how many contacts, the rooms, the contacts where they are
+-- wanted or to be told, and the page as list_page does.
 -- include page
-local user = redis.call('HMGET', KEYS[1], 'num', 'uuid', 'name')
+local user = redis.call('HMGET', KEYS[1], 'num', 'uuid', 'name', 'shown')
 if not user[1] then
-  if not ARGV[13] then return 'NOUSER' end
-  redis.call('HSET', KEYS[1], 'num', ARGV[13], 'uuid', ARGV[14])
-  user = {ARGV[13], ARGV[14], false}
+  if not ARGV[14] then return 'NOUSER' end
+  redis.call('HSET', KEYS[1], 'num', ARGV[14], 'uuid', ARGV[15])
+  user = {ARGV[14], ARGV[15], false, false}
 end
 if ARGV[5] ~= 'shared' then
   local sessions = redis.call('HGETALL', KEYS[2])
@@ -28,9 +30,21 @@ if ARGV[5] ~= 'shared' then
 end
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
 if ARGV[6] == '1' then redis.call('HSET', KEYS[1], 'reader', ARGV[7]) end
+local sessions = redis.call('HLEN', KEYS[2])
+local shown, tell, contacts = user[4], false, {}
+-- A first session that finds them being told online: who was to tell it died.
+if not shown or shown == 'going' or (shown == 'coming' and sessions == 1) then
+  contacts = redis.call('SMEMBERS', KEYS[8])
+  tell = #contacts > 0
+  redis.call('HSET', KEYS[1], 'shown', tell and 'coming' or 'online')
+else
+  if shown ~= 'online' and shown ~= 'coming' then redis.call('HSET', KEYS[1], 'shown', 'online') end
+  if ARGV[13] == '1' then contacts = redis.call('SMEMBERS', KEYS[8]) end
+end
 local rooms = redis.call('SMEMBERS', KEYS[3])
-local out = {user[1], user[2], user[3] or '', redis.call('HLEN', KEYS[2]), #rooms}
-for i = 1, #rooms do out[5 + i] = rooms[i] end
+local out = {user[1], user[2], user[3] or '', sessions, tell and 1 or 0, #rooms, #contacts}
+for i = 1, #rooms do out[#out + 1] = rooms[i] end
+for i = 1, #contacts do out[#out + 1] = contacts[i] end
 page(out, KEYS[4], KEYS[5], KEYS[6], KEYS[7], tonumber(ARGV[9]), tonumber(ARGV[10]),
   tonumber(ARGV[11]), tonumber(ARGV[12]))
 return out
