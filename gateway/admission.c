@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "acquaintance.h"
 #include "attendance.h"
 #include "auth.h"
 #include "base/memory.h"
@@ -136,6 +137,7 @@ static void fill_join(const struct session *session, struct presence_join *join)
       .device = session->device,
       .exclusive = exclusive[session->protocol->exclusive],
       .acknowledges = session->protocol->acknowledges,
+      .contacts = acquaintance_is_shown(session),
       .now_ms = node_wall_ms(),
   };
 }
@@ -169,6 +171,8 @@ static void on_joined(void *arg, const struct presence_joined *joined)
   session->joining = false;
   if (session->state != SESSION_JOINING) return;
   if (joined->err != ERR_OK) {
+    /* It may have joined nevertheless, and left by now. */
+    if (joined->err == ERR_UNAVAILABLE) attendance_depart(session);
     enum err taken = session->protocol->exclusive_error;
     door_refuse(session->door, joined->err == ERR_REPLACED && taken ? taken : joined->err);
     return;
@@ -176,6 +180,7 @@ static void on_joined(void *arg, const struct presence_joined *joined)
   session_joined(session, joined->num, joined->uuid, joined->name);
   sync_first_page(session->node, session->inbox, &joined->unread);
   hear_rooms(session, joined);
+  acquaintance_joined(session, joined, false);
   if (joined->sessions > 1) tell_other_connections(session);
   if (session->state == SESSION_JOINED) door_admit(session->door);
 }
@@ -242,6 +247,7 @@ static void on_rejoined(void *arg, const struct presence_joined *joined)
   session->joining = false;
   metric_add(METRIC_REJOINS, 1);
   if (session->state == SESSION_CLOSING) return;
+  if (joined->err == ERR_OK) acquaintance_joined(session, joined, true);
   if (joined->err == ERR_REPLACED)
     session_close(session, ERR_REPLACED);
   else if (joined->err == ERR_UNAVAILABLE || session->rooms_changed)

@@ -1,12 +1,16 @@
 /* See attendance.h.
  *
- *   session ends ─► presence_leave ─► grace ─► attendance_end ─► presence_leave, finished
- *   node dies    ─► its session's slot in the node's hash stays ─► reaped ─► attendance_end
+ *   session ends ─► presence_leave ─► grace ─┐   where it
+ *   node dies    ─► its session's slot in    │   attended         its contacts
+ *                   the node's hash stays,   ├─► attendance_end ─► acquaintance_gone ─┐
+ *                   reaped ──────────────────┘   ┌────────────────────────────────────┘
+ *                                                └─► presence_leave, finished; reaped_finished
  */
 #include "attendance.h"
 
 #include <stdlib.h>
 
+#include "acquaintance.h"
 #include "admission.h"
 #include "base/memory.h"
 #include "conversation.h"
@@ -23,7 +27,8 @@ struct attendance {
   struct text rest; /* scratch */
 };
 
-/* A session that has ended, and is shown in the lobby until its grace is over. */
+/* A session that has ended, and is shown in the lobby, and to its contacts, until its
+ * grace is over. */
 struct departure {
   struct node_timer timer; /* first, for its call */
   struct departure *next, *previous;
@@ -31,6 +36,7 @@ struct departure {
   struct party user;
   struct slice session;
   void *ticket;  /* of one that was reaped */
+  bool attends;  /* the lobby may have been told of it, and not of its end */
   bool lives_on; /* the session hears the lobby no more, but is there */
   char memory[];
 };
@@ -165,11 +171,22 @@ static void departure_free(struct departure *departure)
   free(departure);
 }
 
-static void end_attendance(struct node *node, struct departure *departure);
+static void end_departure(struct node *node, struct departure *departure);
 
 static void on_retry(struct node *node, struct node_timer *timer)
 {
-  end_attendance(node, (struct departure *)timer);
+  end_departure(node, (struct departure *)timer);
+}
+
+static void on_contacts_told(void *arg)
+{
+  struct departure *departure = arg;
+  struct node *node = departure->node;
+  if (departure->ticket)
+    presence_reaped_finished(node->backend, departure->ticket);
+  else
+    presence_leave(node->backend, departure->user.id, departure->session, true, NULL, NULL);
+  departure_free(departure);
 }
 
 static void on_gone(void *arg, const struct stamp *stamp)
@@ -181,23 +198,26 @@ static void on_gone(void *arg, const struct stamp *stamp)
     node_timer_set(node, &departure->timer, 1000);
     return;
   }
-  if (departure->ticket)
-    presence_reaped_finished(node->backend, departure->ticket);
-  else if (!departure->lives_on)
-    presence_leave(node->backend, departure->user.id, departure->session, true, NULL, NULL);
-  departure_free(departure);
+  departure->attends = false;
+  end_departure(node, departure);
 }
 
-static void end_attendance(struct node *node, struct departure *departure)
+static void end_departure(struct node *node, struct departure *departure)
 {
-  attendance_end(node->backend, lobby_id, departure->user.id, departure->session,
-                 write_rest(node, KIND_ROOM_EXITED, &departure->user), on_gone, departure);
+  if (departure->attends)
+    attendance_end(node->backend, lobby_id, departure->user.id, departure->session,
+                   write_rest(node, KIND_ROOM_EXITED, &departure->user), on_gone, departure);
+  else if (departure->lives_on)
+    departure_free(departure);
+  else
+    acquaintance_gone(node, departure->user.id, departure->session, on_contacts_told, departure);
 }
 
 /* `delay_ms` from now the session attends no more. */
 static struct departure *depart_after(struct session *session, uint64_t delay_ms)
 {
   struct departure *departure = departure_new(session->node, &session->user, session->id);
+  departure->attends = session->attends;
   departure->timer.call = on_retry;
   node_timer_set(session->node, &departure->timer, delay_ms);
   return departure;
@@ -206,16 +226,16 @@ static struct departure *depart_after(struct session *session, uint64_t delay_ms
 void attendance_quit(struct session *session)
 {
   if (!session->attends) return;
+  depart_after(session, 0)->lives_on = true;
   session->attends = false;
   session->arrived = false;
-  depart_after(session, 0)->lives_on = true;
 }
 
 void attendance_depart(struct session *session)
 {
   struct node *node = session->node;
-  presence_leave(node->backend, session->user.id, session->id, !session->attends, NULL, NULL);
-  if (session->attends) depart_after(session, node->config->presence_grace_ms);
+  presence_leave(node->backend, session->user.id, session->id, false, NULL, NULL);
+  depart_after(session, node->config->presence_grace_ms);
 }
 
 /* ---- after a dead node ------------------------------------------------------------- */
@@ -228,9 +248,10 @@ static void on_user(void *arg, enum err err, const struct entry *entry)
     struct party user = {PARTY_USER, entry->num, entry->id, entry->uuid, entry->name};
     known = departure_new(departure->node, &user, departure->session);
     known->ticket = departure->ticket;
+    known->attends = true;
     departure_free(departure);
   }
-  end_attendance(known->node, known);
+  end_departure(known->node, known);
 }
 
 void attendance_reaped(struct node *node, struct slice user, struct slice session, void *ticket)
@@ -239,5 +260,6 @@ void attendance_reaped(struct node *node, struct slice user, struct slice sessio
   struct party party = {.kind = PARTY_USER, .id = user, .name = user};
   struct departure *departure = departure_new(node, &party, session);
   departure->ticket = ticket;
+  departure->attends = true;
   directory_resolve(node->backend, OWNER_USER, departure->user.id, false, on_user, departure);
 }

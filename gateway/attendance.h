@@ -1,7 +1,8 @@
 /* Attendance and departure: the lobby is told when a user's first connection begins
  * to hear it and when the last one has ended, the latter after a grace period in
  * which the user may come back by another connection (protocols.md, "membership and
- * attendance"). Every session that ends, ends its presence here. */
+ * attendance"). Every session that ends, ends its presence here; after the same grace
+ * period the user's contacts are told (acquaintance.h). */
 #ifndef PARLEY_GATEWAY_ATTENDANCE_H
 #define PARLEY_GATEWAY_ATTENDANCE_H
 
@@ -24,8 +25,8 @@ void attendance_resume(struct session *session);
 /* It hears the lobby no more, and lives on: its user has left that room. */
 void attendance_quit(struct session *session);
 
-/* The session is about to be given back: its presence ends now, its attendance after
- * the grace period. */
+/* The session is about to be given back: its presence ends now, its attendance, and what
+ * its user's contacts think, after the grace period. */
 void attendance_depart(struct session *session);
 
 /* A session of a dead node (presence_events.reaped): whether it attended, its node alone

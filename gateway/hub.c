@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "acquaintance.h"
 #include "attendance.h"
 #include "base/memory.h"
 #include "bus.h"
@@ -176,9 +177,14 @@ static bool carry_out(struct topic *topic, const struct envelope *event)
     close_named(topic, event);
     return true;
   case KIND_PRESENCE_ONLINE:
-    if (topic->kind == OWNER_USER && slice_equal(event->from.id, topic->owner))
-      topic->shared = true;
-    return topic->kind == OWNER_USER && slice_equal(event->from.id, topic->owner);
+  case KIND_PRESENCE_OFFLINE:
+    if (topic->kind != OWNER_USER) return false;
+    if (slice_equal(event->from.id, topic->owner)) {
+      topic->shared = true; /* another connection of the user has come */
+      return true;
+    }
+    acquaintance_heard(topic, event);
+    return false;
   case KIND_ROOM_ENTERED:
   case KIND_ROOM_EXITED:
     follow_membership(topic, event, event->kind == KIND_ROOM_ENTERED);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "acquaintance.h"
 #include "admission.h"
 #include "attendance.h"
 #include "base/log.h"
@@ -273,6 +274,7 @@ static bool begin(struct run *run, const struct config *config, unsigned worker,
   node->sessions = sessions_new(node);
   node->hub = hub_new(node);
   node->attendance = attendance_new(node);
+  node->acquaintance = acquaintance_new(node);
   node->flush = event_new(node->base, -1, 0, on_flush, node);
   node->backend = connect_backend(node, redis_url);
   if (!node->backend || !listener_start(node)) return false;
@@ -299,6 +301,7 @@ static void end(struct run *run)
   hub_free(node->hub);
   sessions_free(node->sessions);
   attendance_free(node->attendance);
+  acquaintance_free(node->acquaintance);
   address_counts_free(&node->addresses);
   json_reader_free(node->json);
   event_base_free(node->base);

@@ -20,6 +20,7 @@
 struct hub;
 struct sessions;
 struct attendance;
+struct acquaintance;
 
 struct node {
   const struct config *config; /* replaced as a whole by SIGHUP */
@@ -30,6 +31,7 @@ struct node {
   struct sessions *sessions;
   struct hub *hub;
   struct attendance *attendance;
+  struct acquaintance *acquaintance;
   struct wheel wheel; /* every coarse timer of the node; 100 ms ticks */
   struct json_reader *json;
   struct address_counts addresses;

@@ -23,6 +23,7 @@
 
 struct awaited_reply;
 struct door;
+struct showing;
 struct shown;
 struct task;
 
@@ -47,6 +48,7 @@ struct session {
   struct task *first_task, *last_task; /* commands that have not begun yet, in order */
   struct awaited_reply *replies;       /* wait for an event to be shown first */
   struct shown *shown;                 /* messages that the client may mark as read */
+  struct showing *showing;             /* its contacts are being asked about */
   struct text message;                 /* the pieces of a fragmented message so far */
   size_t message_bytes;                /* of all its pieces, those dropped included */
   struct bucket frames, bytes;

@@ -42,12 +42,24 @@ export function lobby_attendance(watch) {
   return [...there];
 }
 
+// Who of those one shares a dialog with is online, in every protocol that says so. It comes when
+// it comes, for connections end at their own time: transcripts that are not about it see none.
+function is_presence({ type, eventType }) {
+  return type === 'user_status_updated' || eventType === 'online' || eventType === 'offline';
+}
+
+function is_about_presence({ steps }) {
+  return steps.some((step) =>
+    [step.expect, ...(step.expect_all ?? [])].some((pattern) => pattern && is_presence(pattern)),
+  );
+}
+
 // A client whose frames all must be expected.
 class Player {
   items = []; // messaging items that expect_items has not used up
 
-  constructor(name, description, node) {
-    Object.assign(this, { name, description, node });
+  constructor(name, description, node, sees_presence) {
+    Object.assign(this, { name, description, node, sees_presence });
   }
 
   async connect() {
@@ -55,6 +67,7 @@ class Player {
       this.description;
     const client = new Client();
     client.name = this.name;
+    client.concerns = (frame) => this.sees_presence || !is_presence(frame);
     await client.open(this.node, query ? `${path}?${query}` : path, {}, {
       auth: basic,
       headers,
@@ -76,9 +89,10 @@ export class TranscriptRun {
     Object.assign(this, { world, transcript, fragments });
     this.random = random(seed);
     this.#from = world.watch.envelopes.length;
+    const sees_presence = is_about_presence(transcript);
     Object.entries(transcript.clients).forEach(([name, description], index) => {
       const node = world.nodes[Math.min(description.node ?? index % nodes, nodes - 1)];
-      this.#players.set(name, new Player(name, description, node));
+      this.#players.set(name, new Player(name, description, node, sees_presence));
     });
   }
 
