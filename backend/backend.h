@@ -80,7 +80,7 @@ bool backend_ready(const struct backend *backend, const char **why);
 
 /* What the two links have seen since backend_new, for metrics. */
 struct backend_counts {
-  uint64_t commands, failures; /* of the command link */
+  uint64_t commands, failures;   /* of the command link */
   uint64_t command_ups, bus_ups; /* times that each link came up */
   bool command_up, bus_up;
 };

@@ -60,7 +60,7 @@ struct passage {
   const char *change; /* of the user's rooms: SADD, SREM */
   stamp_fn *done;
   void *arg;
-  bool repeated; /* it was so before */
+  bool repeated;                 /* it was so before */
   struct slice room, user, rest; /* of `bytes` */
   char bytes[];
 };

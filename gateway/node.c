@@ -201,7 +201,8 @@ static void count_redis(struct run *run, struct backend_counts now)
   metric_set_at(METRIC_REDIS_LINK_UP, METRIC_LINK_BUS, now.bus_up);
   /* The first time is no coming back. */
   if (last->command_ups)
-    metric_add_at(METRIC_REDIS_RECONNECTS, METRIC_LINK_COMMAND, now.command_ups - last->command_ups);
+    metric_add_at(METRIC_REDIS_RECONNECTS, METRIC_LINK_COMMAND,
+                  now.command_ups - last->command_ups);
   if (last->bus_ups)
     metric_add_at(METRIC_REDIS_RECONNECTS, METRIC_LINK_BUS, now.bus_ups - last->bus_ups);
   run->counted = now;
