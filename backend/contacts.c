@@ -84,8 +84,7 @@ static enum err read_news(const struct redisReply *reply, struct contacts_news *
   news->name = reply_slice(reply->element[NEWS_NAME]);
   news->count = reply->elements - NEWS_HEAD;
   struct slice *contacts = memory_alloc(news->count * sizeof *contacts);
-  for (size_t i = 0; i < news->count; i++)
-    contacts[i] = reply_slice(reply->element[NEWS_HEAD + i]);
+  for (size_t i = 0; i < news->count; i++) contacts[i] = reply_slice(reply->element[NEWS_HEAD + i]);
   news->contacts = contacts;
   return ERR_OK;
 }

@@ -29,7 +29,7 @@ struct presence_joined {
   struct page unread;        /* the inbox's first page, and its newest seq */
   const struct slice *rooms; /* ids of the rooms that the user is a member of */
   size_t room_count;
-  bool tell_contacts; /* that the user is online now, as contacts.h says */
+  bool tell_contacts;           /* that the user is online now, as contacts.h says */
   const struct slice *contacts; /* where wanted, or to be told */
   size_t contact_count;
 };

@@ -155,10 +155,10 @@ static void tell(struct telling *telling, enum contacts_told what, const struct 
                  const struct slice *contacts, size_t count)
 {
   struct text *rest = &telling->node->acquaintance->rest;
-  struct envelope event = {
-      .kind = what == TOLD_ONLINE ? KIND_PRESENCE_ONLINE : KIND_PRESENCE_OFFLINE,
-      .ts_ms = node_wall_ms(),
-      .from = *user};
+  struct envelope event = {.kind =
+                               what == TOLD_ONLINE ? KIND_PRESENCE_ONLINE : KIND_PRESENCE_OFFLINE,
+                           .ts_ms = node_wall_ms(),
+                           .from = *user};
   telling->told = what;
   text_reset(rest);
   envelope_write_rest(rest, &event);
