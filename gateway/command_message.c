@@ -21,6 +21,7 @@ struct inquiry {
   struct slice line;       /* the message, once it was read */
   struct envelope message; /* decoded; slices of the line and the arena */
   struct arena arena;
+  uint64_t at_ms;    /* when it was asked for: one time in log, event and reply */
   struct slice text; /* the new text, or the reaction */
   bool admin;        /* of the room */
   bool unkept;       /* a message that is not kept in its room will do */
@@ -35,9 +36,10 @@ static void inquiry_end(struct inquiry *inquiry)
 
 static void end_with(struct inquiry *inquiry, enum err err)
 {
+  struct outcome outcome = {.err = err, .message_id = inquiry->message.id, .ts_ms = inquiry->at_ms};
   struct task *task = inquiry->task;
   inquiry_end(inquiry);
-  command_finish_with(task, err);
+  command_finish(task, &outcome);
 }
 
 /* ---- finding the message ----------------------------------------------------------- */
@@ -114,6 +116,7 @@ static struct inquiry *inquire(struct session *session, struct task *task,
                                void (*then)(struct inquiry *inquiry, struct session *session))
 {
   struct inquiry *inquiry = memory_zalloc(sizeof *inquiry);
+  inquiry->at_ms = node_wall_ms();
   inquiry->task = task;
   inquiry->then = then;
   message_owner(session->node->backend, task->command.message_id, on_owner, inquiry);
@@ -127,7 +130,7 @@ static struct envelope event_about(const struct inquiry *inquiry, const struct s
                                    enum envelope_kind kind)
 {
   struct envelope event = {.kind = kind,
-                           .ts_ms = node_wall_ms(),
+                           .ts_ms = inquiry->at_ms,
                            .from = session->user,
                            .to = inquiry->message.to,
                            .dialog = inquiry->message.dialog,
@@ -236,7 +239,7 @@ static void edit(struct inquiry *inquiry, struct session *session)
     return;
   }
   inquiry->message.text = inquiry->text;
-  inquiry->message.edited_ms = node_wall_ms();
+  inquiry->message.edited_ms = inquiry->at_ms;
   change_everywhere(inquiry, session);
 }
 
@@ -307,7 +310,7 @@ static void show(struct inquiry *inquiry, struct session *session)
 {
   struct outcome outcome = {.err = ERR_OK,
                             .message_id = inquiry->message.id,
-                            .ts_ms = node_wall_ms(),
+                            .ts_ms = inquiry->at_ms,
                             .messages = &inquiry->message,
                             .message_count = 1};
   (void)session;
