@@ -107,6 +107,9 @@ export class Watch {
 
   async #connect() {
     const client = await RespClient.connect(this.redis.port);
+    // What was published meanwhile was missed: the first of each channel may be any. Before
+    // the first can come, which the answer to PSUBSCRIBE may bring along.
+    this.#last.clear();
     try {
       client.on_message = (channel, line) => this.#take(channel, line);
       await client.command('PSUBSCRIBE', 'parley:*');
@@ -114,7 +117,6 @@ export class Watch {
       client.close();
       throw error;
     }
-    this.#last.clear();
     this.client = client;
     client.on_close = () => this.#reconnect();
     if (client.closed) throw new Error('lost again');
