@@ -1,8 +1,9 @@
 // Direct messages by the thousand, messaging to messaging and messaging to simple,
-// while nodes are killed with -9 at random instants and come back. Senders whose node
-// died connect elsewhere and send again what was not acknowledged.
+// while at random instants something breaks: nodes are killed with -9 and come back, or
+// stand still; connections of clients and of nodes are cut; Redis is restarted. Senders
+// whose node died connect elsewhere and send again what was not acknowledged.
 //
-//   PARLEY_LOOP_MESSAGES  how many messages (10,000)
+//   PARLEY_LOOP_MESSAGES  how many messages (10,000; half as many where all may break)
 //   PARLEY_LOOP_SECONDS   over how long they are spread (25)
 //   PARLEY_LOOP_SEED      the schedule's seed (1)
 //   PARLEY_LOOP_ROUNDS    how many times all of it, each with the next seed (1)
@@ -23,8 +24,10 @@ const ROUNDS = Number(process.env.PARLEY_LOOP_ROUNDS ?? 1);
 const SENDERS = 6;
 const RECEIVERS = 4; // of each protocol
 const NODES = 3;
-const WINDOW = 16; // sends of one sender that may be unanswered
-const ANSWER_MS = 10000; // an answer, or `unavailable` after 2 s, or a close comes sooner
+const WINDOW = 32; // sends of one sender that may be unanswered
+const BURST = 16; // sends at once, at most
+const MAX_PAUSE_MS = 7000; // longer than a lease, now and then
+const ANSWER_MS = 15000; // an answer, or `unavailable` after 2 s, or a close comes sooner
 const SETTLE_MS = 30000; // a lease, a reaping, a reconnect, all of it again
 
 // Opens a connection to some node, again and again while nodes die and names are taken.
@@ -73,8 +76,9 @@ async function run_sender(loop, name, share) {
     if (waiting.length) client.put(...waiting);
     while (client.is_open && (made < share || waiting.length)) {
       if (made < share && waiting.length < WINDOW) {
-        client.put(make());
-        await pause((SECONDS * 1000 * SENDERS) / MESSAGES);
+        const burst = Math.min(1 + loop.random.below(BURST), share - made, WINDOW - waiting.length);
+        client.put(...Array.from({ length: burst }, make));
+        await pause((burst * loop.seconds * 1000) / share);
       } else {
         const answer = Promise.race([client.closed, new Promise((resolve) => { answered = resolve; })]);
         await within(ANSWER_MS, '', answer).catch(() => {
@@ -104,8 +108,10 @@ async function run_receiver(loop, name, protocol) {
         show(id);
         unmarked.push(id);
       }
+      for (const { section, id } of frame.errors ?? []) if (section === 'read') unmarked.push(id);
       // Some stay unread for a while, so that a new connection is shown them again.
-      while (unmarked.length > loop.unread && client.is_open) client.mark(unmarked.shift());
+      const errors = frame.errors?.length ?? 0; // no use in asking again at once
+      while (!errors && unmarked.length > loop.unread && client.is_open) client.mark(unmarked.shift());
     };
     for (const frame of client.frames.splice(0)) client.on_frame(frame.json);
     client.mark_rest = () => {
@@ -117,33 +123,66 @@ async function run_receiver(loop, name, protocol) {
   }
 }
 
-// Kills a node each time that another some hundred messages were acknowledged.
-async function run_killer(loop) {
-  while (loop.sending) {
-    const until = loop.checker.acknowledged.size + MESSAGES / 25 + loop.random.below(MESSAGES / 12);
-    while (loop.sending && loop.checker.acknowledged.size < until) await pause(5);
-    if (!loop.sending) return;
+// What may break. Each comes back to a sound state by itself or here.
+const FAULTS = {
+  async node(loop) {
     const victim = loop.random.pick(loop.world.nodes.filter((node) => node.running));
-    await pause(loop.random.below(20));
     await victim.kill();
-    loop.kills++;
     await victim.launch({ ready: false });
-    await waitFor('another node is ready', () =>
-      Promise.any(loop.world.nodes.map(async (node) => node.ready())).then(() => true), 20000);
+    const ready = loop.world.nodes.map((node) => node.ready());
+    await Promise.any(ready);
+    await Promise.allSettled(ready);
+  },
+  async pause(loop) {
+    const victim = loop.random.pick(loop.world.nodes);
+    victim.pause();
+    await pause(loop.random.below(MAX_PAUSE_MS));
+    victim.resume();
+  },
+  async client(loop) {
+    if (loop.clients.size) await loop.random.pick([...loop.clients]).cut();
+  },
+  async subscribers(loop) {
+    await loop.world.redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  },
+  async links(loop) {
+    await loop.world.redis.command('CLIENT', 'KILL', 'TYPE', 'normal');
+  },
+  async redis(loop) {
+    await loop.world.redis.kill();
+    await loop.world.redis.launch();
+  },
+};
+
+// Breaks something each time that another some hundred messages were acknowledged.
+async function run_faults(loop) {
+  const { acknowledged } = loop.checker;
+  while (loop.sending) {
+    const until = acknowledged.size + loop.messages / 50 + loop.random.below(loop.messages / 20);
+    while (loop.sending && acknowledged.size < until) await pause(5);
+    if (!loop.sending) return;
+    const fault = loop.random.pick(loop.faults);
+    await pause(loop.random.below(20));
+    loop.broken[fault] = (loop.broken[fault] ?? 0) + 1;
+    await FAULTS[fault](loop);
   }
 }
 
-async function play(seed) {
-  const world = await World.start({ nodes: NODES });
+async function play(seed, faults, messages) {
+  const aof = faults.includes('redis') ? 'always' : 'no';
+  const world = await World.start({ nodes: NODES, redis: { aof } });
   const loop = {
     world,
+    faults,
+    messages,
+    seconds: SECONDS,
+    broken: {},
     random: random(seed),
     checker: new Checker(),
     clients: new Set(),
     refusals: [],
     receivers: [],
     unread: 5,
-    kills: 0,
     sending: true,
     over: false,
   };
@@ -156,8 +195,9 @@ async function play(seed) {
         running.push(run_receiver(loop, `${protocol}-${i}`, protocol));
       }
     }
-    const killer = run_killer(loop);
-    const share = Math.ceil(MESSAGES / SENDERS);
+    const breaking = run_faults(loop);
+    breaking.catch(() => {});
+    const share = Math.ceil(messages / SENDERS);
     const senders = Promise.all(
       Array.from({ length: SENDERS }, (_, i) => run_sender(loop, `sender-${i}`, share)),
     ).then(() => {
@@ -171,7 +211,7 @@ async function play(seed) {
     );
     assert.deepEqual(checker.faults.slice(0, 10), []);
     loop.unread = 0;
-    await killer;
+    await breaking;
     await Promise.all(world.nodes.map((node) => node.ready()));
     assert.equal(checker.acknowledged.size, share * SENDERS);
     await waitFor(
@@ -179,15 +219,18 @@ async function play(seed) {
       () => checker.missing().length === 0,
       SETTLE_MS,
     );
-    await waitFor('everything is read or proven', async () => {
+    let unread;
+    await waitFor(() => `everything is read or proven; left are ${JSON.stringify(unread)}`, async () => {
       for (const client of loop.clients) client.mark_rest?.();
+      unread = {};
       for (const name of loop.receivers) {
-        if (await world.redis.command('LLEN', `parley:user:{${name}}:unread`)) return false;
+        const left = await world.redis.command('LLEN', `parley:user:{${name}}:unread`);
+        if (left) unread[name] = left;
       }
-      return true;
+      return Object.keys(unread).length === 0;
     }, SETTLE_MS);
     assert.deepEqual(checker.faults.slice(0, 10), []);
-    assert.ok(loop.kills >= 3, `only ${loop.kills} nodes were killed`);
+    assert.ok(Object.keys(loop.broken).length >= Math.min(new Set(faults).size, 3), JSON.stringify(loop.broken));
     await waitFor('no ghosts: as many sessions as connections', async () => {
       let sessions = 0;
       for (const key of await world.redis.keys('parley:user:*:sessions')) {
@@ -200,9 +243,9 @@ async function play(seed) {
     await Promise.all(running);
     await world.watch.settle();
     world.watch.check();
-    return `${checker.acknowledged.size} messages, ${checker.deliveries} deliveries, ${loop.kills} kills`;
+    return `${checker.acknowledged.size} messages, ${checker.deliveries} deliveries, broken: ${JSON.stringify(loop.broken)}`;
   } catch (error) {
-    error.message += `\nseed ${seed}, ${loop.kills} kills, refusals ${JSON.stringify(count(loop.refusals))}`;
+    error.message += `\nseed ${seed}, broken ${JSON.stringify(loop.broken)}, refusals ${JSON.stringify(count(loop.refusals))}`;
     error.message += `\n${checker.faults.slice(0, 10).join('\n')}\n${world.logs()}`;
     throw error;
   } finally {
@@ -219,12 +262,14 @@ function count(list) {
   return counts;
 }
 
+const options = { timeout: (SECONDS * 4 + 240) * 1000 };
+
 for (let seed = SEED; seed < SEED + ROUNDS; seed++) {
-  test(
-    `${MESSAGES} direct messages under kill -9 of nodes (seed ${seed})`,
-    { timeout: (SECONDS * 4 + 240) * 1000 },
-    async (t) => {
-      t.diagnostic(await play(seed));
-    },
-  );
+  test(`${MESSAGES} direct messages under kill -9 of nodes and cut connections (seed ${seed})`, options, async (t) => {
+    t.diagnostic(await play(seed, ['node', 'node', 'client'], MESSAGES));
+  });
+  const half = Math.ceil(MESSAGES / 2);
+  test(`${half} direct messages while anything may break (seed ${seed})`, options, async (t) => {
+    t.diagnostic(await play(seed, Object.keys(FAULTS), half));
+  });
 }

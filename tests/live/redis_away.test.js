@@ -137,6 +137,32 @@ heals('hung for a moment: nobody notices but by waiting', async (stage) => {
   assert.deepEqual((await bob.messages(2)).map(({ id }) => id), ['before', 1]);
 });
 
+for (const [how, away, back] of [
+  ['gone', (redis) => redis.kill(), (redis) => redis.launch()],
+  ['hung', (redis) => redis.pause(), (redis) => redis.resume()],
+]) {
+  heals(`${how}: a read that was refused can be asked again`, async (stage) => {
+    const alice = await stage.messaging(0, 'alice');
+    const bob = await stage.messaging(1, 'bob');
+    await alice.put_and_wait({ id: 1, rid: bob.id });
+    await alice.put_and_wait({ id: 2, rid: bob.id });
+    await bob.messages(2);
+    await away(stage.redis);
+    if (how === 'gone') await stage.nodes[1].readiness(503);
+    bob.mark(1);
+    const [error] = await bob.section('errors');
+    assert.deepEqual([error.section, error.id, error.code], ['read', 1, 'unavailable']);
+    await back(stage.redis);
+    await all_ready(stage);
+    const left = () => stage.redis.command('LLEN', `parley:user:{${bob.user}}:unread`);
+    // Hung, it may have been carried out all the same: the outcome was unknown.
+    bob.mark(1);
+    await waitFor('it is read', async () => (await left()) === 1);
+    bob.mark(2);
+    await waitFor('so is the other', async () => (await left()) === 0);
+  });
+}
+
 heals('a flood while Redis is away is refused, and leaves memory bounded', async (stage) => {
   const alice = await stage.messaging(0, 'alice');
   await stage.redis.kill();
