@@ -21,6 +21,8 @@ struct visit {
   void (*then)(struct visit *visit, struct session *session);
   struct outcome outcome;
   bool newly_read; /* something left the unread list */
+  size_t id_count; /* what is being marked as read */
+  uint64_t ids[READ_AT_ONCE];
   struct arena arena;
 };
 
@@ -169,6 +171,7 @@ static void on_read(void *arg, const struct page *page)
     leave(visit, page->err == ERR_OK ? ERR_GOING_AWAY : page->err);
     return;
   }
+  for (size_t i = 0; i < visit->id_count; i++) shown_forget(&session->shown, visit->ids[i]);
   dispatch_tell_own(session, page);
   visit->newly_read = visit->newly_read || page->count;
   read_more(visit, session);
@@ -178,11 +181,11 @@ static void on_read(void *arg, const struct page *page)
  * unread list. */
 static void read_more(struct visit *visit, struct session *session)
 {
-  uint64_t ids[READ_AT_ONCE];
-  size_t count = shown_take_up_to(&session->shown, visit->event.to.id,
-                                  visit->task->command.message_id, ids, READ_AT_ONCE);
-  if (count)
-    inbox_read(session->node->backend, session->user.id, ids, count, on_read, visit);
+  visit->id_count = shown_find_up_to(session->shown, visit->event.to.id,
+                                     visit->task->command.message_id, visit->ids, READ_AT_ONCE);
+  if (visit->id_count)
+    inbox_read(session->node->backend, session->user.id, visit->ids, visit->id_count, on_read,
+               visit);
   else
     mark(visit, session);
 }

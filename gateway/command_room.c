@@ -1,5 +1,8 @@
 /* Marking as read by names of the client's own, and entering and leaving rooms. */
+#include <stdlib.h>
+
 #include "attendance.h"
+#include "base/memory.h"
 #include "commands.h"
 #include "conversation.h"
 #include "dispatch.h"
@@ -13,10 +16,21 @@ enum { READ_AT_ONCE = 256 };
 
 static void read_named(struct session *session, struct task *task);
 
+/* What was asked to be read. */
+struct reading {
+  struct task *task;
+  size_t count;
+  uint64_t ids[];
+};
+
 static void on_read(void *arg, const struct page *page)
 {
-  struct task *task = arg;
+  struct reading *reading = arg;
+  struct task *task = reading->task;
   struct session *session = command_session(task);
+  for (size_t i = 0; session && page->err == ERR_OK && i < reading->count; i++)
+    shown_forget(&session->shown, reading->ids[i]);
+  free(reading);
   if (page->err == ERR_OK) {
     if (session) dispatch_tell_own(session, page);
     dispatch_tell_senders(task->node, page, KIND_MESSAGE_READ);
@@ -33,11 +47,15 @@ static void read_named(struct session *session, struct task *task)
   uint64_t ids[READ_AT_ONCE];
   const struct command *command = &task->command;
   size_t count =
-      shown_take(&session->shown, command->client_id, command->match_sid, ids, READ_AT_ONCE);
-  if (count)
-    inbox_read(session->node->backend, session->user.id, ids, count, on_read, task);
-  else
+      shown_find(session->shown, command->client_id, command->match_sid, ids, READ_AT_ONCE);
+  if (!count) {
     command_finish_with(task, ERR_OK); /* an unknown id is a no-op (protocols.md, messaging) */
+    return;
+  }
+  struct reading *reading = memory_alloc(sizeof *reading + count * sizeof *ids);
+  *reading = (struct reading){task, count};
+  memcpy(reading->ids, ids, count * sizeof *ids);
+  inbox_read(session->node->backend, session->user.id, ids, count, on_read, reading);
 }
 
 /* A message is named by the client's own id, by its number with its conversation (all up

@@ -48,52 +48,29 @@ void shown_add(struct shown **shown, struct slice id, struct slice sender, uint6
   table->names[table->count++] = (struct name){message_id, hash(id), hash(sender), ts_ms};
 }
 
-static void give_back_if_empty(struct shown **shown)
+size_t shown_find(const struct shown *shown, struct slice id, struct slice sender,
+                  uint64_t *message_ids, size_t room)
 {
-  if ((*shown)->count == 0) shown_free(shown);
-}
-
-size_t shown_take(struct shown **shown, struct slice id, struct slice sender, uint64_t *message_ids,
-                  size_t room)
-{
-  struct shown *table = *shown;
-  if (!table) return 0;
   uint64_t id_hash = hash(id), sender_hash = hash(sender);
-  size_t found = 0, kept = 0;
-  for (size_t i = 0; i < table->count; i++) {
-    const struct name *name = &table->names[i];
-    bool matches = name->id_hash == id_hash && (!sender.len || name->sender_hash == sender_hash);
-    if (matches && found < room)
+  size_t found = 0;
+  for (size_t i = 0; shown && i < shown->count && found < room; i++) {
+    const struct name *name = &shown->names[i];
+    if (name->id_hash == id_hash && (!sender.len || name->sender_hash == sender_hash))
       message_ids[found++] = name->message_id;
-    else
-      table->names[kept++] = *name;
   }
-  table->count = kept;
-  give_back_if_empty(shown);
   return found;
 }
 
-size_t shown_take_up_to(struct shown **shown, struct slice sender, uint64_t last_id,
+size_t shown_find_up_to(const struct shown *shown, struct slice sender, uint64_t last_id,
                         uint64_t *message_ids, size_t room)
 {
-  struct shown *table = *shown;
-  if (!table) return 0;
-  size_t last = 0;
-  while (last < table->count && table->names[last].message_id != last_id) last++;
-  if (last == table->count) return 0;
+  size_t last = 0, found = 0;
+  while (shown && last < shown->count && shown->names[last].message_id != last_id) last++;
+  if (!shown || last == shown->count) return 0;
   uint64_t sender_hash = hash(sender);
-  size_t found = 0, kept = 0;
-  for (size_t i = 0; i < table->count; i++) {
-    const struct name *name = &table->names[i];
-    /* The last one goes last: it tells where to stop when there are more than fit. */
-    bool matches = i <= last && name->sender_hash == sender_hash && found < room;
-    if (matches)
-      message_ids[found++] = name->message_id;
-    else
-      table->names[kept++] = *name;
-  }
-  table->count = kept;
-  give_back_if_empty(shown);
+  for (size_t i = 0; i <= last && found < room; i++)
+    if (shown->names[i].sender_hash == sender_hash)
+      message_ids[found++] = shown->names[i].message_id;
   return found;
 }
 
@@ -127,7 +104,7 @@ void shown_forget(struct shown **shown, uint64_t message_id)
     memmove(&table->names[i], &table->names[i + 1], (--table->count - i) * sizeof table->names[0]);
     break;
   }
-  give_back_if_empty(shown);
+  if (table->count == 0) shown_free(shown);
 }
 
 void shown_free(struct shown **shown)

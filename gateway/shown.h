@@ -16,15 +16,15 @@ struct shown;
 void shown_add(struct shown **shown, struct slice id, struct slice sender, uint64_t message_id,
                uint64_t ts_ms);
 
-/* Takes out the messages of that id, and of that sender where `sender` is not empty;
- * writes up to `room` of their message ids. Call again while it returns `room`. */
-size_t shown_take(struct shown **shown, struct slice id, struct slice sender, uint64_t *message_ids,
-                  size_t room);
+/* The messages of that id, and of that sender where `sender` is not empty: writes up to
+ * `room` of their message ids. They stay until they are forgotten: what was asked for can
+ * fail, and be asked for again. */
+size_t shown_find(const struct shown *shown, struct slice id, struct slice sender,
+                  uint64_t *message_ids, size_t room);
 
-/* For protocols that name messages by number and conversation: takes out the messages of
- * that sender, in the order in which they were shown, up to and including `last_id`; none
- * where that was not shown. Call again while it returns `room`. */
-size_t shown_take_up_to(struct shown **shown, struct slice sender, uint64_t last_id,
+/* For protocols that name messages by number and conversation: that sender's, in the order
+ * in which they were shown, up to and including `last_id`; none where that was not shown. */
+size_t shown_find_up_to(const struct shown *shown, struct slice sender, uint64_t last_id,
                         uint64_t *message_ids, size_t room);
 
 /* The newest of that sender's that is left: its message id and when it was sent; 0: none. */
@@ -33,7 +33,7 @@ uint64_t shown_newest(const struct shown *shown, struct slice sender, uint64_t *
 /* How many of that sender's are left. */
 size_t shown_count(const struct shown *shown, struct slice sender);
 
-/* The message was marked as read by another connection. */
+/* The message was marked as read, by this connection or another. */
 void shown_forget(struct shown **shown, uint64_t message_id);
 
 void shown_free(struct shown **shown);
