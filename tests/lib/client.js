@@ -3,7 +3,11 @@
 
 import assert from 'node:assert/strict';
 import WebSocket from 'ws';
+import { uuid_of } from './uuid.js';
 import { PATIENCE_MS, within } from './wait.js';
+
+// The room that is always there.
+export const LOBBY = { id: 'lobby', num: 1, uuid: uuid_of('room', 'lobby') };
 
 // The door said no: `status` is the HTTP status.
 export class RefusedError extends Error {
@@ -311,5 +315,129 @@ export class MessagingClient extends Client {
     const id = `settle-${++this.#settled}`;
     this.put({ id, rid: `nobody-${this.user}` });
     await this.until_keeping((frame) => frame.sent?.some((item) => item.id === id));
+  }
+}
+
+export class ChatClient extends Client {
+  #requests = 0;
+
+  // `presence`: whether comings and goings of contacts are this test's business.
+  static async open(node, user, { presence = false, parameters = {}, path = '/chat', ...options } = {}) {
+    const client = new ChatClient();
+    client.name = `chat ${user}`;
+    client.user = user;
+    client.presence = presence;
+    return client.open(node, path, { user, ...parameters }, options);
+  }
+
+  concerns(frame) {
+    return this.presence || !['online', 'offline'].includes(frame.eventType);
+  }
+
+  // Sends a request, and returns its id.
+  request(payloadType, payload, id = `r${++this.#requests}`) {
+    this.send({ type: 'request', timestamp: 1, id, payloadType, payload });
+    return id;
+  }
+
+  // The same, and gives the payload of its response; frames before it stay.
+  async ask(payloadType, payload, id) {
+    const asked = this.request(payloadType, payload, id);
+    const answers = (frame) => frame.type === 'response' && frame.id === asked;
+    return (await this.until_keeping(answers)).payload;
+  }
+
+  // Sends a message, and gives its messageId.
+  async say(chatId, message, more = {}, id) {
+    const { messageId, ...rest } = await this.ask('new', { chatId, message, ...more }, id);
+    assert.ok(messageId, JSON.stringify(rest));
+    return messageId;
+  }
+
+  // The payload of the next event of this type; other frames stay.
+  async event(eventType, matches = () => true) {
+    const fits = (frame) => frame.eventType === eventType && matches(frame.payload);
+    return (await this.until_keeping(fits)).payload;
+  }
+}
+
+export class ConcordClient extends Client {
+  // `presence` as in chat.
+  static async open(node, user, { presence = false, parameters = {}, path = '/client', ...options } = {}) {
+    const client = new ConcordClient();
+    client.name = `concord ${user}`;
+    client.user = user;
+    client.presence = presence;
+    return client.open(node, path, { user, ...parameters }, options);
+  }
+
+  concerns(frame) {
+    return this.presence || frame.type !== 'user_status_updated';
+  }
+
+  write(channelId, content, threadId = null) {
+    this.send({ type: 'chat_written', channelId, threadId, sentAt: 1, content });
+  }
+
+  // The same, and gives the chat as everyone is shown it; frames before it stay.
+  async write_and_wait(channelId, content, threadId) {
+    this.write(channelId, content, threadId);
+    return this.chat((chat) => chat.content === content);
+  }
+
+  react(chatId, reaction, adding = true) {
+    this.send({ type: 'chat_reaction', chatId, reaction, adding });
+  }
+
+  type_in(channelId, threadId = null) {
+    this.send({ type: 'chat_typing', channelId, threadId, sentAt: 1 });
+  }
+
+  // The next chat that was sent; other frames stay.
+  async chat(matches = () => true) {
+    const fits = (frame) => frame.type === 'chat_sent' && matches(frame.chat);
+    return (await this.until_keeping(fits)).chat;
+  }
+}
+
+export class RoomsClient extends Client {
+  // `cast` as in simple.
+  static async open(node, user, { cast = null, parameters = {}, path = '/rooms', ...options } = {}) {
+    const client = new RoomsClient();
+    client.name = `rooms ${user}`;
+    client.user = user;
+    client.uuid = uuid_of('user', user);
+    client.cast = cast;
+    return client.open(node, path, { user, ...parameters }, options);
+  }
+
+  concerns(frame) {
+    if (this.cast === null || (frame.type !== 'enter' && frame.type !== 'exit')) return true;
+    return [...this.cast].some((name) => uuid_of('user', name) === frame.user_id);
+  }
+
+  say(room_id, content) {
+    this.send({ type: 'message', content, room_id });
+  }
+
+  // The same, and gives the message as everyone is shown it; frames before it stay.
+  async say_and_wait(room_id, content) {
+    this.say(room_id, content);
+    return this.message((frame) => frame.content === content);
+  }
+
+  read(message_id) {
+    this.send({ type: 'read', message_id });
+  }
+
+  // Enters, and waits until that is told.
+  async enter(room_id = LOBBY.uuid) {
+    this.send({ type: 'enter', room_id });
+    return this.until_keeping((frame) => frame.type === 'enter' && frame.user_id === this.uuid);
+  }
+
+  // The next message; other frames stay.
+  async message(matches = () => true) {
+    return this.until_keeping((frame) => frame.type === 'message' && matches(frame));
   }
 }

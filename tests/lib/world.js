@@ -12,7 +12,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { MessagingClient, SimpleClient } from './client.js';
+import { ChatClient, ConcordClient, MessagingClient, RoomsClient, SimpleClient } from './client.js';
 import { Gateway } from './gateway.js';
 import { take_alarms } from './process.js';
 import { Proxy } from './proxy.js';
@@ -137,6 +137,19 @@ export class Stage {
 
   async messaging(index, user, options = {}) {
     return this.keep(await MessagingClient.open(this.#node(index), this.name(user), options));
+  }
+
+  async chat(index, user, options = {}) {
+    return this.keep(await ChatClient.open(this.#node(index), this.name(user), options));
+  }
+
+  async concord(index, user, options = {}) {
+    return this.keep(await ConcordClient.open(this.#node(index), this.name(user), options));
+  }
+
+  async rooms(index, user, options = {}) {
+    const all = { cast: this.cast, ...options };
+    return this.keep(await RoomsClient.open(this.#node(index), this.name(user), all));
   }
 
   async raw(index, path, options) {
