@@ -15,7 +15,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
 cd "$root" || exit 1
 results=$here/results
-steps=(headers format tidy scripts docs unit unit-sanitized live live-sanitized fuzz)
+steps=(headers format tidy scripts docs unit unit-sanitized live live-sanitized bench fuzz)
 extra=(valgrind) # slow: only when named
 
 passed=0 failed=0 skipped=0 failures=()
@@ -170,6 +170,9 @@ run_node() { # run_node BUILD: what talks to live nodes, with that build's progr
 
 step_live() { run_node build; }
 step_live-sanitized() { run_node build-sanitize; }
+
+# Not the figures (tests/bench/run.sh): that what measures them notices every fault.
+step_bench() { check 300 "the load generator notices what is wrong" tests/bench/check.sh; }
 
 step_fuzz() {
   local seconds=${PARLEY_FUZZ_SECONDS:-10} source fuzzer name corpus seeds
