@@ -79,12 +79,14 @@ static void showing_free(struct showing *showing)
     next = each->next;
     free(each);
   }
+  /* utlist: a head's `prev` is never NULL. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
   DL_DELETE(showing->node->acquaintance->showings, showing);
   free(showing);
 }
 
 static void telling_free(struct telling *telling)
 {
+  /* utlist: a head's `prev` is never NULL. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
   DL_DELETE(telling->node->acquaintance->tellings, telling);
   free(telling);
 }
