@@ -10,6 +10,7 @@
 --   online
 --   left <session>   the same: that session was the last one, and its grace period runs
 --   going            they are being told offline
+--   back             the same, and then online: the user came in between
 local function settle(shown)
   if shown == 'coming' then redis.call('HSET', KEYS[1], 'shown', 'online') end
   if shown == 'going' then redis.call('HDEL', KEYS[1], 'shown') end
@@ -19,10 +20,11 @@ local user = redis.call('HMGET', KEYS[1], 'shown', 'num', 'uuid', 'name')
 local shown, told = user[1], ARGV[2]
 local is = (shown and shown ~= 'going') and 'online' or 'offline'
 if told == is then return settle(shown) end
+local untold = shown == 'coming' or shown == 'back'
 if told == '' then
   if redis.call('EXISTS', KEYS[2]) == 1 then
     -- Told already; or whoever was to say so died.
-    if is == 'online' and shown ~= 'coming' then return {} end
+    if is == 'online' and not untold then return {} end
     is, shown = 'online', 'coming'
   else
     if not shown then return {} end
@@ -30,6 +32,9 @@ if told == '' then
     if last and last ~= ARGV[1] then return {} end
     is, shown = 'offline', 'going'
   end
+  redis.call('HSET', KEYS[1], 'shown', shown)
+elseif shown == 'back' then
+  shown = 'coming'
   redis.call('HSET', KEYS[1], 'shown', shown)
 end
 local contacts = redis.call('SMEMBERS', KEYS[3])

@@ -32,13 +32,18 @@ redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
 if ARGV[6] == '1' then redis.call('HSET', KEYS[1], 'reader', ARGV[7]) end
 local sessions = redis.call('HLEN', KEYS[2])
 local shown, tell, contacts = user[4], false, {}
--- A first session that finds them being told online: who was to tell it died.
-if not shown or shown == 'going' or (shown == 'coming' and sessions == 1) then
+-- A first session that finds them being told online: who was to tell it died. Whoever is telling
+-- them offline tells them online behind it.
+if not shown or (sessions == 1 and (shown == 'coming' or shown == 'back')) then
   contacts = redis.call('SMEMBERS', KEYS[8])
   tell = #contacts > 0
   redis.call('HSET', KEYS[1], 'shown', tell and 'coming' or 'online')
 else
-  if shown ~= 'online' and shown ~= 'coming' then redis.call('HSET', KEYS[1], 'shown', 'online') end
+  if shown == 'going' then
+    redis.call('HSET', KEYS[1], 'shown', 'back')
+  elseif string.find(shown, '^left ') then
+    redis.call('HSET', KEYS[1], 'shown', 'online')
+  end
   if ARGV[13] == '1' then contacts = redis.call('SMEMBERS', KEYS[8]) end
 end
 local rooms = redis.call('SMEMBERS', KEYS[3])

@@ -87,7 +87,7 @@ for (const protocol of ['chat', 'simple', 'messaging', 'concord', 'rooms']) {
     const [{ envelope }] = published(stage, 'presence.online', friend, watcher.user);
     assert.deepEqual(Object.keys(envelope), ['v', 'id', 'seq', 'kind', 'ts', 'from']);
     assert.deepEqual(Object.keys(envelope.from), ['id', 'num', 'uuid', 'name']);
-    assert.equal(await stage.redis.command('HGET', `parley:user:{${friend}}:profile`, 'shown'), null);
+    await until_shown(stage, friend, null);
   });
 }
 

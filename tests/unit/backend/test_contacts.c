@@ -236,15 +236,18 @@ static void test_leaving_again_is_leaving_once(void **state)
   assert_string_equal(shown(), "going");
 }
 
-/* Two nodes tell at the same time: whoever is done last tells what is so. */
+/* Who comes while they are being told offline: whoever tells that tells it behind it. Where
+ * two nodes tell at the same time, whoever is done last tells what is so. */
 static void test_what_was_overtaken_is_told_again(void **state)
 {
   (void)state;
   come_and_tell("s1");
   go("s1");
   assert_int_equal(news("s1", TOLD_NOTHING).tell, TOLD_OFFLINE);
-  assert_int_equal(come("s2", false).tell, TOLD_ONLINE);
+  assert_int_equal(come("s2", false).tell, TOLD_NOTHING);
+  assert_string_equal(shown(), "back");
   assert_int_equal(news("s1", TOLD_OFFLINE).tell, TOLD_ONLINE);
+  assert_string_equal(shown(), "coming");
   assert_int_equal(news("s1", TOLD_ONLINE).tell, TOLD_NOTHING);
   assert_string_equal(shown(), "online");
   go("s2");
@@ -279,7 +282,15 @@ static void test_who_died_while_telling_is_made_up_for(void **state)
   go("s3");
   assert_int_equal(news("s3", TOLD_NOTHING).tell, TOLD_OFFLINE); /* and this one */
   assert_int_equal(news("s3", TOLD_NOTHING).tell, TOLD_OFFLINE);
-  assert_int_equal(come("s4", false).tell, TOLD_ONLINE);
+  assert_int_equal(come("s4", false).tell, TOLD_NOTHING);
+  assert_int_equal(news("s3", TOLD_NOTHING).tell, TOLD_ONLINE);
+  go("s4");
+  assert_int_equal(news("s4", TOLD_NOTHING).tell, TOLD_OFFLINE);
+  come("s5", false);
+  go("s5");
+  assert_string_equal(shown(), "back");
+  assert_int_equal(come("s6", false).tell, TOLD_ONLINE);
+  assert_string_equal(shown(), "coming");
 }
 
 static void test_without_contacts_nobody_is_told(void **state)
