@@ -180,6 +180,18 @@ scene(world, 'a newcomer sees no history', async (stage) => {
   assert.equal((await bob.next()).message, 'after');
 });
 
+scene(world, 'what is said once the connection stands is heard', async (stage) => {
+  const alice = await stage.simple_arrived(0, 'alice');
+  alice.on_frame = () => {};
+  // On a node on which nobody else hears the lobby yet: it must ask where to begin.
+  for (let i = 0; i < 100; i++) {
+    const late = await stage.simple(1, `late-${i}`);
+    alice.say(`after ${i}`);
+    await late.message((frame) => frame.message === `after ${i}`, 2000);
+    await late.close();
+  }
+});
+
 scene(world, 'a direct message shows on both sides, with `to`, and nowhere else', async (stage) => {
   const alice = await stage.simple_arrived(0, 'alice');
   const bob = await stage.simple_arrived(1, 'bob');
