@@ -182,7 +182,17 @@ static void on_joined(void *arg, const struct presence_joined *joined)
   hear_rooms(session, joined);
   acquaintance_joined(session, joined, false);
   if (joined->sessions > 1) tell_other_connections(session);
-  if (session->state == SESSION_JOINED) door_admit(session->door);
+  session->rooms_asked = true;
+  admission_located(session);
+}
+
+void admission_located(struct session *session)
+{
+  if (session->state != SESSION_JOINED || !session->rooms_asked) return;
+  for (const struct subscription *each = session->subscriptions; each; each = each->next_of_session)
+    if (!each->located) return;
+  session->rooms_asked = false; /* once */
+  door_admit(session->door);
 }
 
 void admission_subscribed(struct session *session)

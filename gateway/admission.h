@@ -24,4 +24,8 @@ void admission_missed(struct session *session);
 /* Several times a second: some of those that are to join again. */
 void admission_tick(struct node *node);
 
+/* One of its subscriptions knows where it begins. It is let in when all of them do: who is
+ * let in hears what it says itself. */
+void admission_located(struct session *session);
+
 #endif

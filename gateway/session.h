@@ -72,6 +72,7 @@ struct session {
   bool rejoins;       /* is to join again (admission.c) */
   bool rooms_changed; /* since it joined last, by an event */
   bool close_said;    /* the close frame is on its way */
+  bool rooms_asked;   /* JOINED, and waits until all its subscriptions know where to begin */
   bool resolving;     /* the head of the tasks waits for an address */
   bool pumping;       /* dispatch.c: begins commands right now */
   char memory[];      /* id, user, device and room stand here */

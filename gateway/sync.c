@@ -84,6 +84,7 @@ static void go_live(struct subscription *subscription, uint64_t seq)
   subscription->cursor = seq;
   subscription->located = true;
   subscription->state = SYNC_LIVE;
+  admission_located(subscription->session);
   session_heard(subscription->session, subscription);
 }
 
@@ -92,6 +93,7 @@ static void start_at(struct node *node, struct subscription *subscription, uint6
   subscription->cursor = subscription->proven = cursor;
   subscription->located = true;
   begin_reading(subscription, subscription->hint);
+  admission_located(subscription->session);
   read_on(node, subscription->topic);
 }
 
