@@ -55,7 +55,8 @@ void message_delete(struct backend *backend, struct owner owner, uint64_t messag
 
 /* Adds the user to the set of a reaction, or takes them out; idempotent. `counts` is a JSON
  * object reaction -> count, "{}" where none are left. An event is published on the owner's
- * channel where something changed: <event_head><counts><event_tail>. ERR_NOT_FOUND: no such
+ * channel where something changed and event_head is not empty:
+ * <event_head><counts><event_tail>. ERR_NOT_FOUND: no such
  * message is kept. ERR_TOO_LARGE: over 64 different reactions. */
 struct reaction_change {
   struct owner owner;

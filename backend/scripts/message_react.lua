@@ -2,7 +2,7 @@
 -- reactions, the users of each, the oldest reaction first: [["<reaction>","<user>",...],...].
 -- KEYS: messages, reactions
 -- ARGV: 1 id, 2 user, 3 reaction, 4 '1': add, 5 channel, 6 the event's rest in front of the
---   counts, 7 and behind them, 8 seconds that it is kept, 9 so many reactions at most
+--   counts (empty: nobody is told), 7 and behind them, 8 seconds that it is kept, 9 so many reactions at most
 -- Answers the counts, a JSON object; MISSING: the message is not kept; MANY.
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 'MISSING' end
 local stored = redis.call('HGET', KEYS[2], ARGV[1])
@@ -39,6 +39,8 @@ if changed then
   else
     redis.call('HDEL', KEYS[2], ARGV[1])
   end
-  redis.call('PUBLISH', ARGV[5], '{"v":1,"id":0,"seq":0,' .. ARGV[6] .. object .. ARGV[7])
+  if ARGV[6] ~= '' then
+    redis.call('PUBLISH', ARGV[5], '{"v":1,"id":0,"seq":0,' .. ARGV[6] .. object .. ARGV[7])
+  end
 end
 return object
