@@ -24,8 +24,38 @@ enum command_kind {
   COMMAND_DELIVERED,   /* message_id, up_to */
   COMMAND_INVITE,      /* to: a room; user */
   COMMAND_GET_MESSAGE, /* message_id */
-  COMMAND_GET_MESSAGES, /* to, count, message_id: the newest wanted, 0 for the last */
-  COMMAND_GET_CHAT,     /* to */
+  COMMAND_GET_MESSAGES,  /* to, count, message_id: the newest wanted, 0 for the last */
+  COMMAND_GET_CHAT,      /* to */
+  COMMAND_GET_REACTIONS, /* message_id */
+  COMMAND_GET_UNREAD,    /* user; count, cursor */
+  COMMAND_SEARCH,        /* search; to, user, thread: of whom, where; count, offset */
+
+  /* Accounts. `user` is whom it is about, the caller where there is none. */
+  COMMAND_REGISTER,         /* user_change; credential: wanted besides */
+  COMMAND_LOG_IN,           /* user, user_change.password; credential: which kind */
+  COMMAND_RENEW,            /* a new credential for the caller; credential: which kind */
+  COMMAND_REVOKE,           /* key: the credential itself; user, where given: must be its user */
+  COMMAND_LIST_CREDENTIALS, /* user */
+  COMMAND_GET_USER,         /* user */
+  COMMAND_LIST_USERS,       /* count, cursor */
+  COMMAND_EDIT_USER,        /* user; user_change */
+  COMMAND_DELETE_USER,      /* user */
+
+  /* Rooms. */
+  COMMAND_CREATE_ROOM,  /* room_change */
+  COMMAND_GET_ROOM,     /* to */
+  COMMAND_LIST_ROOMS,   /* count, cursor: those that the caller may know of */
+  COMMAND_EDIT_ROOM,    /* to; room_change */
+  COMMAND_DELETE_ROOM,  /* to */
+  COMMAND_LIST_PEOPLE,  /* to; role; count, offset */
+  COMMAND_GET_STANDING, /* to, user */
+  COMMAND_SET_ROLE,     /* to, user; role, adding; text: of a kick or ban, a raw JSON string */
+
+  /* The operator's. */
+  COMMAND_LIST_SESSIONS, /* count, cursor */
+  COMMAND_DISCONNECT,    /* key: the session's id */
+  COMMAND_LIST_NODES,
+  COMMAND_NOTICE, /* to (ADDRESS_NONE: all), text */
   COMMAND_COUNT
 };
 
@@ -34,6 +64,36 @@ struct address {
   enum { ADDRESS_NONE, ADDRESS_USER, ADDRESS_ROOM, ADDRESS_NUMBER, ADDRESS_UUID } kind;
   struct slice id; /* USER, ROOM: canonical id, without '#'; UUID: in lower case */
   uint64_t num;    /* NUMBER */
+};
+
+/* What a user may be in a room. */
+enum role { ROLE_MEMBER, ROLE_ADMIN, ROLE_OWNER, ROLE_INVITED, ROLE_BANNED, ROLE_COUNT };
+
+/* What one authenticates with later: a session key is looked up by its hash, a token (a JWT)
+ * says itself whose it is. Both can be listed and revoked. */
+enum credential { CREDENTIAL_NONE, CREDENTIAL_KEY, CREDENTIAL_TOKEN };
+
+/* Of a user, what is made or changed. Plain UTF-8; data NULL: not given, left as it is. */
+struct user_change {
+  struct slice id; /* REGISTER: the canonical id; not given: a new random UUID */
+  struct slice name, password, nickname, bio, avatar;
+};
+
+/* The same of a room. `public` and `log`: unchanged where not `set`. */
+struct room_change {
+  struct slice id; /* CREATE_ROOM: it must be this one; not given: the name, or a UUID where
+                    * that is taken or can be no id */
+  struct slice name, description;
+  struct {
+    bool set, value;
+  } open, is_public, logged;
+};
+
+/* What is looked for in the logs that the caller may read. */
+struct search {
+  struct slice query;           /* plain; a message's text holds it, whatever the case of ASCII */
+  uint64_t before_ms, after_ms; /* 0: no bound */
+  bool no_thread;               /* only what is in no thread */
 };
 
 /* Borrows from the frame and its arena until dispatch has begun it. reply is
@@ -58,6 +118,16 @@ struct command {
   uint64_t message_id;
   unsigned count;
   bool up_to, adding;
+
+  /* Of requests alone, whose memory lives until they are answered. */
+  const struct user_change *user_change;
+  const struct room_change *room_change;
+  const struct search *search;
+  struct slice
+      cursor; /* where a list goes on: outcome.cursor of the part before; empty: from the start */
+  uint64_t offset; /* the same, counted */
+  enum role role;
+  enum credential credential;
 };
 
 /* Where decode puts what it finds. `commands` is in order. */
@@ -98,6 +168,47 @@ struct conversation_info {
   uint64_t unread;    /* messages that the asking user has not read */
 };
 
+/* A user as others may see them. Plain UTF-8, empty where it is not set. */
+struct user_info {
+  struct party party;
+  struct slice nickname, bio, avatar;
+  uint64_t created_ms;
+  bool online;
+};
+
+struct room_info {
+  struct party party, owner, creator; /* PARTY_NONE: nobody */
+  struct slice description;
+  uint64_t created_ms, member_count;
+  bool open, is_public, logged;
+};
+
+/* Who reacted so to a message. */
+struct reaction_info {
+  struct slice reaction;
+  const struct party *users;
+  size_t count;
+};
+
+struct session_info {
+  struct slice id, node, protocol, device;
+  struct party user;
+  uint64_t since_ms;
+};
+
+struct node_info {
+  struct slice id;
+  uint64_t heard_ms; /* its last heartbeat */
+  uint64_t sessions;
+};
+
+/* A credential that was issued and is still good. */
+struct credential_info {
+  struct slice id; /* names it; is not it */
+  enum credential kind;
+  uint64_t created_ms, expires_ms;
+};
+
 /* What became of a command. */
 struct outcome {
   enum err err;
@@ -108,6 +219,21 @@ struct outcome {
   size_t message_count;
   struct conversation_info conversation; /* GET_CHAT */
   bool already; /* ENTER, EXIT: it was so before, and no event tells anybody of it */
+
+  /* Of requests: each list is of `count` of its kind, `total` in all where that is known. */
+  const struct user_info *users;             /* GET_USER, REGISTER, ...: one */
+  const struct room_info *rooms;             /* GET_ROOM, CREATE_ROOM, ...: one */
+  const struct party *people;                /* LIST_PEOPLE */
+  const struct reaction_info *reactions;     /* GET_REACTIONS */
+  const struct session_info *sessions;       /* LIST_SESSIONS */
+  const struct node_info *nodes;             /* LIST_NODES */
+  const struct credential_info *credentials; /* LIST_CREDENTIALS */
+  size_t count;
+  uint64_t total;
+  struct slice cursor;     /* where the list goes on; empty: this was its end */
+  struct slice credential; /* REGISTER, LOG_IN, RENEW: the credential itself, told this once */
+  uint64_t expires_ms;     /* its end */
+  bool present;            /* GET_STANDING: is a member */
 };
 
 /* What the client is told of a command: why it was refused, or its outcome. What only

@@ -34,6 +34,8 @@
   X(ROOM_KICKED, "room.kicked")             \
   X(ROOM_CREATED, "room.created")           \
   X(ROOM_DELETED, "room.deleted")           \
+  X(ROOM_CHANGED, "room.changed")           \
+  X(USER_CHANGED, "user.changed")           \
   X(PRESENCE_ONLINE, "presence.online")     \
   X(PRESENCE_OFFLINE, "presence.offline")   \
   X(NOTICE, "notice")                       \
@@ -89,6 +91,8 @@ struct envelope {
   uint64_t edited_ms;       /* of a message: when it was last edited; 0: never */
   struct slice session;     /* of session.*: the session meant, plain; empty: all of the user's;
                              * of presence.*: the session that came or went */
+  struct slice credential;  /* of session.revoked: the credential's id, plain; all sessions that
+                             * came in with it are meant */
 };
 
 struct slice envelope_kind_name(enum envelope_kind kind);

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "command.h"
 #include "envelope.h"
+#include "http.h"
 #include "identity.h"
 
 /* Which conversations a connection hears besides its user's own events. */
@@ -33,7 +34,8 @@ struct session_view {
 
 struct protocol {
   const char *name;         /* "simple"; the subprotocol is parley.<name>.v1 */
-  const char *const *paths; /* default routes, NULL at the end */
+  const char *const *paths; /* default routes, NULL at the end; none: it has no WebSocket, and
+                             * all below but http, the storage classes and `own` is unused */
   unsigned hears;           /* enum hears */
   enum own own;
   enum exclusive exclusive;
@@ -49,6 +51,9 @@ struct protocol {
     struct slice open, separator, close;
     size_t max_items, max_bytes;
   } batch;
+
+  /* Its REST surface; NULL: it has none. */
+  const struct http_api *http;
 
   /* What the head of an upgrade claims. ERR_OK; ERR_UNAUTHORIZED, ERR_FORBIDDEN as
    * identity_check says. Neither believed nor checked against anything here. */

@@ -1,0 +1,129 @@
+/* Rooms as things that are made, changed and ended, and what their people are in them.
+ * Sending, entering and leaving: conversation.h. All of one room stands on its tag:
+ *
+ *   parley:room:{den}:record     num uuid name description owner creator created open public keep ...
+ *   parley:room:{den}:members|admins|bans|invites    sets of user ids; the owner is a member
+ *   parley:rooms                 zset room id -> number: all rooms (one key, for lists)
+ *   parley:rooms:public          set of ids: those that every concord client hears
+ *   parley:user:{31}:rooms|bans  sets of room ids, the user's side of it
+ *
+ * Who may: what a script decides by who the caller is in the room; `force` (the operator)
+ * may all. The owner can be neither kicked nor banned.
+ *
+ *   invite                    members to an open room; admins and the owner to a closed one
+ *   kick, ban, unban          admins and the owner; an admin only by the owner
+ *   admins                    the owner
+ *   owner                     the owner (who stays a member and an admin)
+ *   edit                      admins and the owner
+ *   delete                    the owner, the creator
+ *
+ * Every change publishes, in its script, what it is told; the lines are the gateway's
+ * envelopes behind a stamp of 0, 0. A crash between the room's tag and another key's is made
+ * up for by doing the same again. */
+#ifndef PARLEY_BACKEND_ROOMS_H
+#define PARLEY_BACKEND_ROOMS_H
+
+#include "backend.h"
+#include "stamp.h"
+
+enum { ROOM_NAME_BYTES = 128, ROOM_DESCRIPTION_BYTES = 4096 };
+
+struct room {
+  uint64_t num, created_ms, member_count;
+  struct slice id, uuid, name, description;
+  struct slice owner, creator; /* user ids; empty: nobody (the lobby) */
+  bool open, is_public, logged;
+};
+
+typedef void room_fn(void *arg, enum err err, const struct room *room);
+
+/* Makes a room whose owner, and first member, is `owner` (empty: nobody; then it has no
+ * member). The id's form was checked (identity_check_room). ERR_CONFLICT: there is one, or its
+ * UUID is somebody else's. Publishes nothing: all_tell comes behind. */
+struct room_new {
+  struct slice id, name, description, owner;
+  bool open, is_public, logged;
+  uint64_t now_ms;
+};
+void room_make(struct backend *backend, const struct room_new *new, room_fn *done, void *arg);
+
+/* Publishes the envelope with this rest on `parley:all`. */
+void all_tell(struct backend *backend, struct slice rest, err_fn *done, void *arg);
+
+/* ERR_NOT_FOUND. */
+void room_get(struct backend *backend, struct slice room, room_fn *done, void *arg);
+
+/* Rooms with a number above `after_num`, by number, at most `count`; of those only that are
+ * public, or that `user` is a member of; all where `user` is empty. `next`: the number to go
+ * on behind, 0 at the end. */
+typedef void rooms_fn(void *arg, enum err err, const struct room *rooms, size_t count,
+                      uint64_t next);
+void room_list(struct backend *backend, struct slice user, uint64_t after_num, unsigned count,
+               rooms_fn *done, void *arg);
+
+/* The ids of all public rooms, the lobby among them; and of a user's rooms. */
+typedef void ids_fn(void *arg, enum err err, const struct slice *ids, size_t count);
+void rooms_public(struct backend *backend, ids_fn *done, void *arg);
+void rooms_of_user(struct backend *backend, struct slice user, ids_fn *done, void *arg);
+
+/* Changes what is given (data NULL, not `set`: left as it is). ERR_NOT_FOUND, ERR_FORBIDDEN,
+ * ERR_MALFORMED (texts as account.h). */
+struct room_edit {
+  struct slice room, by;
+  bool force;
+  struct slice name, description;
+  struct {
+    bool set, value;
+  } open, is_public, logged;
+};
+void room_edit(struct backend *backend, const struct room_edit *edit, err_fn *done, void *arg);
+
+/* All of the room is gone afterwards: record, log, people; its number and its place among all
+ * rooms; each member's side. `event` is published on the room's channel first, in the script.
+ * A room of the same id that is made later has the same UUID and another number.
+ * ERR_NOT_FOUND; ERR_FORBIDDEN, also for the lobby. Many members go in parts; done again, it
+ * completes what a crash left. */
+void room_delete(struct backend *backend, struct slice room, struct slice by, bool force,
+                 struct slice event, err_fn *done, void *arg);
+
+/* The ids of those who are something in a room, in a stable order, from `offset` on; `total`
+ * of all. `rights`: ERR_FORBIDDEN unless `by` may read the room (a member, or it is public);
+ * bans and invites are for admins and the owner. ERR_NOT_FOUND. */
+enum room_role { ROOM_MEMBERS, ROOM_ADMINS, ROOM_BANS, ROOM_INVITES };
+struct room_people {
+  struct slice room, by;
+  bool force;
+  enum room_role role;
+  uint64_t offset;
+  unsigned count;
+};
+typedef void people_fn(void *arg, enum err err, const struct slice *ids, size_t count,
+                       uint64_t total);
+void room_people(struct backend *backend, const struct room_people *which, people_fn *done,
+                 void *arg);
+
+/* One user's role is given or taken:
+ *   ROOM_MEMBERS  taken: a kick; given (`force` alone): a member without having been invited
+ *   ROOM_ADMINS   of a member; ERR_NOT_IN_ROOM where the user is none
+ *   ROOM_BANS     given: a ban, which is a kick besides and ends an invitation and the admin's
+ *                 rights; taken: may come again
+ *   ROOM_INVITES  taken: may come no more (given: room_invite)
+ * ERR_OK and `repeated` where it was so already: then nobody is told. `room_event` is published
+ * on the room's channel where membership changed (room.exited, room.entered), `user_event` on
+ * the user's wherever something changed. ERR_NOT_FOUND, ERR_FORBIDDEN, ERR_NOT_IN_ROOM (`by`
+ * is no member). */
+struct room_change_role {
+  struct slice room, by, user;
+  bool force;
+  enum room_role role;
+  bool given;
+  struct slice room_event, user_event; /* rests; empty: not told */
+};
+void room_change_role(struct backend *backend, const struct room_change_role *change,
+                      stamp_fn *done, void *arg);
+
+/* The new owner must be a member (ERR_NOT_IN_ROOM). */
+void room_change_owner(struct backend *backend, struct slice room, struct slice by, bool force,
+                       struct slice user, err_fn *done, void *arg);
+
+#endif
