@@ -101,7 +101,7 @@ void acquaintance_free(struct acquaintance *acquaintance)
 
 bool acquaintance_is_shown(const struct session *session)
 {
-  return session->node->acquaintance->says[session->protocol_index];
+  return session->caller.node->acquaintance->says[session->caller.protocol_index];
 }
 
 /* ---- the contacts are told ---------------------------------------------------------- */
@@ -218,7 +218,7 @@ static void on_contact(void *arg, const struct contact *contact)
       .kind = contact->online ? KIND_PRESENCE_ONLINE : KIND_PRESENCE_OFFLINE,
       .ts_ms = node_wall_ms(),
       .from = {PARTY_USER, contact->num, contact->id, contact->uuid, contact->name}};
-  struct delivery delivery = deliver_begin(session->node, &event, session->user.id);
+  struct delivery delivery = deliver_begin(session->caller.node, &event, session->caller.user.id);
   deliver_to(&delivery, session);
   deliver_end(&delivery);
 }
@@ -235,12 +235,12 @@ static void on_shown(void *arg, enum err err)
 static void show(struct session *session, const struct presence_joined *joined, bool again)
 {
   struct showing *showing = memory_zalloc(sizeof *showing);
-  showing->node = session->node;
-  showing->session = session->handle;
+  showing->node = session->caller.node;
+  showing->session = session->caller.handle;
   showing->again = again;
   session->showing = showing; /* an earlier one shows no more */
-  DL_APPEND(session->node->acquaintance->showings, showing);
-  contacts_look(session->node->backend, joined->contacts, joined->contact_count, on_contact,
+  DL_APPEND(session->caller.node->acquaintance->showings, showing);
+  contacts_look(session->caller.node->backend, joined->contacts, joined->contact_count, on_contact,
                 on_shown, showing);
 }
 
@@ -262,8 +262,8 @@ void acquaintance_joined(struct session *session, const struct presence_joined *
   if (!joined->contact_count) return;
   if (joined->tell_contacts) {
     /* It names no session: while this one's grace period runs there is nothing to tell. */
-    struct telling *telling = telling_new(session->node, session->user.id, SLICE(""));
-    tell(telling, TOLD_ONLINE, &session->user, joined->contacts, joined->contact_count);
+    struct telling *telling = telling_new(session->caller.node, session->caller.user.id, SLICE(""));
+    tell(telling, TOLD_ONLINE, &session->caller.user, joined->contacts, joined->contact_count);
   }
   if (acquaintance_is_shown(session)) show(session, joined, again);
 }

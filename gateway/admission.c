@@ -82,7 +82,7 @@ struct join_request {
 static struct join_request *join_request(const struct session *session)
 {
   struct join_request *request = memory_alloc(sizeof *request);
-  *request = (struct join_request){session->node, session->handle};
+  *request = (struct join_request){session->caller.node, session->caller.handle};
   return request;
 }
 
@@ -101,7 +101,7 @@ static void on_known(void *arg, enum err err)
     door_refuse(session->door, err);
     return;
   }
-  session->inbox = hub_subscribe(session, OWNER_USER, session->user.id, START_UNREAD);
+  session->inbox = hub_subscribe(session, OWNER_USER, session->caller.user.id, START_UNREAD);
   if (session->inbox->state == SYNC_LOCATING) admission_subscribed(session);
 }
 
@@ -131,12 +131,12 @@ static void fill_join(const struct session *session, struct presence_join *join)
       [EXCLUSIVE_REPLACE] = PRESENCE_REPLACE,
   };
   *join = (struct presence_join){
-      .user = session->user.id,
-      .session = session->id,
-      .protocol = slice_of(session->protocol->name),
+      .user = session->caller.user.id,
+      .session = session->caller.id,
+      .protocol = slice_of(session->caller.protocol->name),
       .device = session->device,
-      .exclusive = exclusive[session->protocol->exclusive],
-      .acknowledges = session->protocol->acknowledges,
+      .exclusive = exclusive[session->caller.protocol->exclusive],
+      .acknowledges = session->caller.protocol->acknowledges,
       .contacts = acquaintance_is_shown(session),
       .now_ms = node_wall_ms(),
   };
@@ -144,7 +144,7 @@ static void fill_join(const struct session *session, struct presence_join *join)
 
 static void hear_rooms(struct session *session, const struct presence_joined *joined)
 {
-  unsigned hears = session->protocol->hears;
+  unsigned hears = session->caller.protocol->hears;
   if (hears & HEARS_ONE_ROOM) hub_subscribe(session, OWNER_ROOM, session_room(session), START_NOW);
   /* The lobby is the only public room until rooms can be made. */
   if (hears & HEARS_PUBLIC) hub_subscribe(session, OWNER_ROOM, SLICE("lobby"), START_NOW);
@@ -158,10 +158,10 @@ static void tell_other_connections(struct session *session)
   session->inbox->topic->shared = true;
   struct envelope event = {.kind = KIND_PRESENCE_ONLINE,
                            .ts_ms = node_wall_ms(),
-                           .from = session->user,
-                           .to = session->user,
-                           .session = session->id};
-  dispatch_publish(session->node, OWNER_USER, session->user.id, &event);
+                           .from = session->caller.user,
+                           .to = session->caller.user,
+                           .session = session->caller.id};
+  dispatch_publish(session->caller.node, OWNER_USER, session->caller.user.id, &event);
 }
 
 static void on_joined(void *arg, const struct presence_joined *joined)
@@ -173,12 +173,12 @@ static void on_joined(void *arg, const struct presence_joined *joined)
   if (joined->err != ERR_OK) {
     /* It may have joined nevertheless, and left by now. */
     if (joined->err == ERR_UNAVAILABLE) attendance_depart(session);
-    enum err taken = session->protocol->exclusive_error;
+    enum err taken = session->caller.protocol->exclusive_error;
     door_refuse(session->door, joined->err == ERR_REPLACED && taken ? taken : joined->err);
     return;
   }
   session_joined(session, joined->num, joined->uuid, joined->name);
-  sync_first_page(session->node, session->inbox, &joined->unread);
+  sync_first_page(session->caller.node, session->inbox, &joined->unread);
   hear_rooms(session, joined);
   acquaintance_joined(session, joined, false);
   if (joined->sessions > 1) tell_other_connections(session);
@@ -203,7 +203,7 @@ void admission_subscribed(struct session *session)
   fill_join(session, &join);
   join.page_count = FIRST_PAGE_MESSAGES;
   join.page_bytes = FIRST_PAGE_BYTES;
-  presence_join(session->node->backend, &join, on_joined, join_request(session));
+  presence_join(session->caller.node->backend, &join, on_joined, join_request(session));
 }
 
 /* ---- joining again ----------------------------------------------------------------- */
@@ -222,12 +222,12 @@ void admission_rejoin(struct session *session)
     rejoins.capacity = rejoins.capacity ? rejoins.capacity * 2 : FIRST_REJOINS;
     rejoins.handles = memory_resize(rejoins.handles, rejoins.capacity * sizeof *rejoins.handles);
   }
-  rejoins.handles[rejoins.count++] = session->handle;
+  rejoins.handles[rejoins.count++] = session->caller.handle;
 }
 
 void admission_missed(struct session *session)
 {
-  const struct protocol *protocol = session->protocol;
+  const struct protocol *protocol = session->caller.protocol;
   if (protocol->exclusive == EXCLUSIVE_REPLACE || (protocol->hears & HEARS_MEMBERSHIPS))
     admission_rejoin(session);
 }
@@ -242,7 +242,7 @@ static bool is_member(const struct presence_joined *joined, struct slice room)
 /* The rooms that the user left meanwhile are heard no more, those entered are. */
 static void follow_rooms(struct session *session, const struct presence_joined *joined)
 {
-  if (!(session->protocol->hears & HEARS_MEMBERSHIPS)) return;
+  if (!(session->caller.protocol->hears & HEARS_MEMBERSHIPS)) return;
   for (struct subscription *each = session->subscriptions, *next; each; each = next) {
     next = each->next_of_session;
     if (each->member && !is_member(joined, each->topic->owner)) hub_leave_room(each);
@@ -280,7 +280,7 @@ static void rejoin(struct session *session)
   fill_join(session, &join);
   /* Who came later is newer: the one that was away does not replace it back. */
   if (join.exclusive == PRESENCE_REPLACE) join.exclusive = PRESENCE_REFUSE;
-  presence_join(session->node->backend, &join, on_rejoined, join_request(session));
+  presence_join(session->caller.node->backend, &join, on_rejoined, join_request(session));
   attendance_resume(session);
 }
 

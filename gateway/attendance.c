@@ -99,9 +99,9 @@ static void tell_newcomer(struct session *session)
   char uuid[UUID_TEXT_BYTES + 1];
   struct envelope event = {.kind = KIND_ROOM_ENTERED,
                            .ts_ms = node_wall_ms(),
-                           .from = session->user,
+                           .from = session->caller.user,
                            .to = lobby_party(uuid)};
-  struct delivery delivery = deliver_begin(session->node, &event, (struct slice){0});
+  struct delivery delivery = deliver_begin(session->caller.node, &event, (struct slice){0});
   deliver_to(&delivery, session);
   deliver_end(&delivery);
 }
@@ -122,14 +122,14 @@ static void on_arrived(void *arg, const struct stamp *stamp)
 
 void attendance_arrive(struct session *session)
 {
-  struct node *node = session->node;
+  struct node *node = session->caller.node;
   if (session->arrived) return;
   session->arrived = true;
   session->attends = true;
   struct arrival *arrival = memory_alloc(sizeof *arrival);
-  *arrival = (struct arrival){node, session->handle};
-  attendance_begin(node->backend, lobby_id, session->user.id, session->id,
-                   write_rest(node, KIND_ROOM_ENTERED, &session->user), on_arrived, arrival);
+  *arrival = (struct arrival){node, session->caller.handle};
+  attendance_begin(node->backend, lobby_id, session->caller.user.id, session->caller.id,
+                   write_rest(node, KIND_ROOM_ENTERED, &session->caller.user), on_arrived, arrival);
 }
 
 void attendance_resume(struct session *session)
@@ -216,10 +216,11 @@ static void end_departure(struct node *node, struct departure *departure)
 /* `delay_ms` from now the session attends no more. */
 static struct departure *depart_after(struct session *session, uint64_t delay_ms)
 {
-  struct departure *departure = departure_new(session->node, &session->user, session->id);
+  struct departure *departure =
+      departure_new(session->caller.node, &session->caller.user, session->caller.id);
   departure->attends = session->attends;
   departure->timer.call = on_retry;
-  node_timer_set(session->node, &departure->timer, delay_ms);
+  node_timer_set(session->caller.node, &departure->timer, delay_ms);
   return departure;
 }
 
@@ -233,8 +234,8 @@ void attendance_quit(struct session *session)
 
 void attendance_depart(struct session *session)
 {
-  struct node *node = session->node;
-  presence_leave(node->backend, session->user.id, session->id, false, NULL, NULL);
+  struct node *node = session->caller.node;
+  presence_leave(node->backend, session->caller.user.id, session->caller.id, false, NULL, NULL);
   depart_after(session, node->config->presence_grace_ms);
 }
 

@@ -18,7 +18,7 @@ struct visit {
   struct task *task;
   struct owner owner; /* the log: a room's or a dialog's */
   struct envelope event;
-  void (*then)(struct visit *visit, struct session *session);
+  void (*then)(struct visit *visit, struct caller *caller);
   struct outcome outcome;
   bool newly_read; /* something left the unread list */
   size_t id_count; /* what is being marked as read */
@@ -39,14 +39,14 @@ static void leave(struct visit *visit, enum err err)
 static void on_standing(void *arg, const struct room_standing *standing)
 {
   struct visit *visit = arg;
-  struct session *session = command_session(visit->task);
+  struct caller *caller = command_caller(visit->task);
   enum err err = standing->err;
   if (err == ERR_OK && standing->banned) err = ERR_FORBIDDEN;
   if (err == ERR_OK && !standing->member && !standing->is_public) err = ERR_NOT_IN_ROOM;
-  if (err != ERR_OK || !session)
+  if (err != ERR_OK || !caller)
     leave(visit, err == ERR_OK ? ERR_GOING_AWAY : err);
   else
-    visit->then(visit, session);
+    visit->then(visit, caller);
 }
 
 static struct party copy_party(struct arena *arena, struct party party)
@@ -57,61 +57,60 @@ static struct party copy_party(struct arena *arena, struct party party)
   return party;
 }
 
-/* The session's user, the conversation, and who may ask: then `then` goes on. */
-static void enter_conversation(struct session *session, const struct command *command,
+/* The caller's user, the conversation, and who may ask: then `then` goes on. */
+static void enter_conversation(struct caller *caller, const struct command *command,
                                struct task *task,
-                               void (*then)(struct visit *visit, struct session *session))
+                               void (*then)(struct visit *visit, struct caller *caller))
 {
   struct visit *visit = memory_zalloc(sizeof *visit);
-  struct backend *backend = session->node->backend;
+  struct backend *backend = caller->node->backend;
   bool room = command->to.kind == ADDRESS_ROOM;
   visit->task = task;
   visit->then = then;
-  visit->event.from = session->user;
+  visit->event.from = caller->user;
   visit->event.thread = arena_copy(&visit->arena, command->thread);
   enum owner_kind kind = room ? OWNER_ROOM : OWNER_USER;
   struct party to = command_party(directory_find(backend, kind, command->to.id));
   visit->event.to = copy_party(&visit->arena, to);
   visit->owner = (struct owner){OWNER_ROOM, visit->event.to.id};
   if (room) {
-    room_standing(backend, visit->owner.id, session->user.id, on_standing, visit);
+    room_standing(backend, visit->owner.id, caller->user.id, on_standing, visit);
     return;
   }
   char id[COMMAND_DIALOG_ID_BYTES];
-  struct slice dialog = directory_dialog_id(session->user.id, command->to.id, id);
+  struct slice dialog = directory_dialog_id(caller->user.id, command->to.id, id);
   to = command_party(directory_find(backend, OWNER_DIALOG, dialog));
   visit->event.dialog = copy_party(&visit->arena, to);
   visit->owner = (struct owner){OWNER_DIALOG, visit->event.dialog.id};
-  then(visit, session);
+  then(visit, caller);
 }
 
 /* Tells the other side of it: a room, or the other user. */
-static void tell(struct visit *visit, struct session *session, enum envelope_kind kind)
+static void tell(struct visit *visit, struct caller *caller, enum envelope_kind kind)
 {
   bool room = visit->owner.kind == OWNER_ROOM;
   visit->event.kind = kind;
   visit->event.ts_ms = node_wall_ms();
-  visit->event.from = session->user;
+  visit->event.from = caller->user;
   visit->event.message_id = visit->task->command.message_id;
-  visit->event.origin.protocol = slice_of(session->protocol->name);
-  visit->event.origin.node = slice_of(session->node->id);
-  visit->event.origin.session = session->id;
-  dispatch_publish(session->node, room ? OWNER_ROOM : OWNER_USER, visit->event.to.id,
-                   &visit->event);
+  visit->event.origin.protocol = slice_of(caller->protocol->name);
+  visit->event.origin.node = slice_of(caller->node->id);
+  visit->event.origin.session = caller->id;
+  dispatch_publish(caller->node, room ? OWNER_ROOM : OWNER_USER, visit->event.to.id, &visit->event);
 }
 
 /* ---- typing -------------------------------------------------------------------------- */
 
-static void type(struct visit *visit, struct session *session)
+static void type(struct visit *visit, struct caller *caller)
 {
   visit->task->command.message_id = 0;
-  tell(visit, session, KIND_TYPING);
+  tell(visit, caller, KIND_TYPING);
   leave(visit, ERR_OK);
 }
 
-void command_typing(struct session *session, const struct command *command, struct task *task)
+void command_typing(struct caller *caller, const struct command *command, struct task *task)
 {
-  enter_conversation(session, command, task, type);
+  enter_conversation(caller, command, task, type);
 }
 
 /* ---- receipts ------------------------------------------------------------------------ */
@@ -132,24 +131,24 @@ static void on_cursor_set(void *arg, enum err err)
 static void on_marked(void *arg, const struct page *page)
 {
   struct visit *visit = arg;
-  struct session *session = command_session(visit->task);
-  if (page->err == ERR_UNAVAILABLE || !session) {
+  struct caller *caller = command_caller(visit->task);
+  if (page->err == ERR_UNAVAILABLE || !caller) {
     leave(visit, page->err == ERR_OK ? ERR_GOING_AWAY : page->err);
     return;
   }
   /* What was read before was told then. */
   if (visit->newly_read || visit->owner.kind != OWNER_DIALOG)
-    tell(visit, session, receipt_kind(visit));
+    tell(visit, caller, receipt_kind(visit));
   if (page->err == ERR_OK && page->count && visit->task->command.kind == COMMAND_READ)
-    read_cursor_set(session->node->backend, visit->owner, session->user.id, page->messages[0].seq,
+    read_cursor_set(caller->node->backend, visit->owner, caller->user.id, page->messages[0].seq,
                     on_cursor_set, visit);
   else
     leave(visit, ERR_OK);
 }
 
-static void mark(struct visit *visit, struct session *session)
+static void mark(struct visit *visit, struct caller *caller)
 {
-  message_get(session->node->backend, visit->owner, visit->task->command.message_id, on_marked,
+  message_get(caller->node->backend, visit->owner, visit->task->command.message_id, on_marked,
               visit);
 }
 
@@ -161,49 +160,48 @@ static void on_confirmed(void *arg, const struct page *page)
   if (!page->more) leave(visit, page->err);
 }
 
-static void read_more(struct visit *visit, struct session *session);
+static void read_more(struct visit *visit, struct caller *caller);
 
 static void on_read(void *arg, const struct page *page)
 {
   struct visit *visit = arg;
-  struct session *session = command_session(visit->task);
-  if (page->err != ERR_OK || !session) {
+  struct caller *caller = command_caller(visit->task);
+  if (page->err != ERR_OK || !caller) {
     leave(visit, page->err == ERR_OK ? ERR_GOING_AWAY : page->err);
     return;
   }
-  for (size_t i = 0; i < visit->id_count; i++) shown_forget(&session->shown, visit->ids[i]);
-  dispatch_tell_own(session, page);
+  for (size_t i = 0; i < visit->id_count; i++) shown_forget(&caller->session->shown, visit->ids[i]);
+  dispatch_tell_own(caller, page);
   visit->newly_read = visit->newly_read || page->count;
-  read_more(visit, session);
+  read_more(visit, caller);
 }
 
 /* All that this connection was shown of the dialog up to the message, in the order of the
  * unread list. */
-static void read_more(struct visit *visit, struct session *session)
+static void read_more(struct visit *visit, struct caller *caller)
 {
-  visit->id_count = shown_find_up_to(session->shown, visit->event.to.id,
+  visit->id_count = shown_find_up_to(caller->session->shown, visit->event.to.id,
                                      visit->task->command.message_id, visit->ids, READ_AT_ONCE);
   if (visit->id_count)
-    inbox_read(session->node->backend, session->user.id, visit->ids, visit->id_count, on_read,
-               visit);
+    inbox_read(caller->node->backend, caller->user.id, visit->ids, visit->id_count, on_read, visit);
   else
-    mark(visit, session);
+    mark(visit, caller);
 }
 
-static void receive(struct visit *visit, struct session *session)
+static void receive(struct visit *visit, struct caller *caller)
 {
   if (visit->owner.kind != OWNER_DIALOG)
-    mark(visit, session);
+    mark(visit, caller);
   else if (visit->task->command.kind == COMMAND_READ)
-    read_more(visit, session);
+    read_more(visit, caller);
   else
-    inbox_confirm(session->node->backend, session->user.id, visit->task->command.message_id,
+    inbox_confirm(caller->node->backend, caller->user.id, visit->task->command.message_id,
                   on_confirmed, visit);
 }
 
-void command_read_up_to(struct session *session, const struct command *command, struct task *task)
+void command_read_up_to(struct caller *caller, const struct command *command, struct task *task)
 {
-  enter_conversation(session, command, task, receive);
+  enter_conversation(caller, command, task, receive);
 }
 
 /* ---- looking ------------------------------------------------------------------------- */
@@ -220,17 +218,17 @@ static void on_messages(void *arg, const struct page *page)
   leave(visit, page->err);
 }
 
-static void look(struct visit *visit, struct session *session)
+static void look(struct visit *visit, struct caller *caller)
 {
   const struct command *command = &visit->task->command;
   unsigned count = command->count < MESSAGES_AT_MOST ? command->count : MESSAGES_AT_MOST;
-  messages_latest(session->node->backend, visit->owner, command->message_id, count, on_messages,
+  messages_latest(caller->node->backend, visit->owner, command->message_id, count, on_messages,
                   visit);
 }
 
-void command_get_messages(struct session *session, const struct command *command, struct task *task)
+void command_get_messages(struct caller *caller, const struct command *command, struct task *task)
 {
-  enter_conversation(session, command, task, look);
+  enter_conversation(caller, command, task, look);
 }
 
 static void on_read_cursor(void *arg, const struct page *page)
@@ -242,13 +240,13 @@ static void on_read_cursor(void *arg, const struct page *page)
 }
 
 /* What the other one sent by a protocol that keeps no log can be newer than the log. */
-static void add_unread(struct visit *visit, struct session *session, const struct page *page)
+static void add_unread(struct visit *visit, struct caller *caller, const struct page *page)
 {
   struct conversation_info *info = &visit->outcome.conversation;
   struct envelope newest = {0};
   uint64_t ts_ms = 0;
-  uint64_t unread_id = shown_newest(session->shown, visit->event.to.id, &ts_ms);
-  info->unread = shown_count(session->shown, visit->event.to.id);
+  uint64_t unread_id = shown_newest(caller->session->shown, visit->event.to.id, &ts_ms);
+  info->unread = shown_count(caller->session->shown, visit->event.to.id);
   if (page->count &&
       envelope_decode(&visit->arena, page->messages[page->count - 1].line, &newest) != ERR_OK)
     newest.ts_ms = 0;
@@ -258,29 +256,29 @@ static void add_unread(struct visit *visit, struct session *session, const struc
 static void on_newest(void *arg, const struct page *page)
 {
   struct visit *visit = arg;
-  struct session *session = command_session(visit->task);
+  struct caller *caller = command_caller(visit->task);
   struct conversation_info *info = &visit->outcome.conversation;
-  if (page->err != ERR_OK || !session) {
+  if (page->err != ERR_OK || !caller) {
     leave(visit, page->err == ERR_OK ? ERR_GOING_AWAY : page->err);
     return;
   }
   info->party = visit->event.to;
   if (page->count) info->last_id = page->messages[page->count - 1].id;
   if (visit->owner.kind == OWNER_DIALOG) {
-    add_unread(visit, session, page);
+    add_unread(visit, caller, page);
     leave(visit, ERR_OK);
     return;
   }
   info->unread = page->count ? page->messages[page->count - 1].seq : 0;
-  read_cursor_get(session->node->backend, visit->owner, session->user.id, on_read_cursor, visit);
+  read_cursor_get(caller->node->backend, visit->owner, caller->user.id, on_read_cursor, visit);
 }
 
-static void look_at_chat(struct visit *visit, struct session *session)
+static void look_at_chat(struct visit *visit, struct caller *caller)
 {
-  messages_latest(session->node->backend, visit->owner, 0, 1, on_newest, visit);
+  messages_latest(caller->node->backend, visit->owner, 0, 1, on_newest, visit);
 }
 
-void command_get_chat(struct session *session, const struct command *command, struct task *task)
+void command_get_chat(struct caller *caller, const struct command *command, struct task *task)
 {
-  enter_conversation(session, command, task, look_at_chat);
+  enter_conversation(caller, command, task, look_at_chat);
 }

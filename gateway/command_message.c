@@ -25,7 +25,7 @@ struct inquiry {
   struct slice text; /* the new text, or the reaction */
   bool admin;        /* of the room */
   bool unkept;       /* a message that is not kept in its room will do */
-  void (*then)(struct inquiry *inquiry, struct session *session);
+  void (*then)(struct inquiry *inquiry, struct caller *caller);
 };
 
 static void inquiry_end(struct inquiry *inquiry)
@@ -47,11 +47,11 @@ static void end_with(struct inquiry *inquiry, enum err err)
 static void on_message(void *arg, const struct page *page)
 {
   struct inquiry *inquiry = arg;
-  struct session *session = command_session(inquiry->task);
+  struct caller *caller = command_caller(inquiry->task);
   enum err err = page->err;
   if (err == ERR_OK && page->count == 0) err = ERR_NOT_FOUND;
-  if (err == ERR_NOT_FOUND && inquiry->unkept && inquiry->owner.kind == OWNER_ROOM && session) {
-    inquiry->then(inquiry, session);
+  if (err == ERR_NOT_FOUND && inquiry->unkept && inquiry->owner.kind == OWNER_ROOM && caller) {
+    inquiry->then(inquiry, caller);
     return;
   }
   if (err == ERR_OK) {
@@ -59,24 +59,24 @@ static void on_message(void *arg, const struct page *page)
     err = envelope_decode(&inquiry->arena, inquiry->line, &inquiry->message);
   }
   /* An unread copy is its sender's and its recipient's, and there for nobody else. */
-  if (err == ERR_OK && session && inquiry->owner.kind == OWNER_USER &&
-      !slice_equal(session->user.id, inquiry->message.from.id) &&
-      !slice_equal(session->user.id, inquiry->message.to.id))
+  if (err == ERR_OK && caller && inquiry->owner.kind == OWNER_USER &&
+      !slice_equal(caller->user.id, inquiry->message.from.id) &&
+      !slice_equal(caller->user.id, inquiry->message.to.id))
     err = ERR_NOT_FOUND;
-  if (err != ERR_OK || !session)
+  if (err != ERR_OK || !caller)
     end_with(inquiry, err == ERR_OK ? ERR_GOING_AWAY : err);
   else
-    inquiry->then(inquiry, session);
+    inquiry->then(inquiry, caller);
 }
 
 static void get_message(struct inquiry *inquiry)
 {
-  struct session *session = command_session(inquiry->task);
-  if (!session) {
+  struct caller *caller = command_caller(inquiry->task);
+  if (!caller) {
     end_with(inquiry, ERR_GOING_AWAY);
     return;
   }
-  message_get(session->node->backend, inquiry->owner, inquiry->task->command.message_id, on_message,
+  message_get(caller->node->backend, inquiry->owner, inquiry->task->command.message_id, on_message,
               inquiry);
 }
 
@@ -96,60 +96,59 @@ static void on_standing(void *arg, const struct room_standing *standing)
 static void on_owner(void *arg, enum err err, const struct owner *owner)
 {
   struct inquiry *inquiry = arg;
-  struct session *session = command_session(inquiry->task);
+  struct caller *caller = command_caller(inquiry->task);
   struct slice other;
-  if (err != ERR_OK || !session) {
+  if (err != ERR_OK || !caller) {
     end_with(inquiry, err == ERR_OK ? ERR_GOING_AWAY : err);
     return;
   }
   inquiry->owner = (struct owner){owner->kind, arena_copy(&inquiry->arena, owner->id)};
   if (owner->kind == OWNER_ROOM)
-    room_standing(session->node->backend, inquiry->owner.id, session->user.id, on_standing,
-                  inquiry);
-  else if (owner->kind == OWNER_DIALOG && !command_other_of(owner->id, session->user.id, &other))
+    room_standing(caller->node->backend, inquiry->owner.id, caller->user.id, on_standing, inquiry);
+  else if (owner->kind == OWNER_DIALOG && !command_other_of(owner->id, caller->user.id, &other))
     end_with(inquiry, ERR_NOT_FOUND);
   else
     get_message(inquiry);
 }
 
-static struct inquiry *inquire(struct session *session, struct task *task,
-                               void (*then)(struct inquiry *inquiry, struct session *session))
+static struct inquiry *inquire(struct caller *caller, struct task *task,
+                               void (*then)(struct inquiry *inquiry, struct caller *caller))
 {
   struct inquiry *inquiry = memory_zalloc(sizeof *inquiry);
   inquiry->at_ms = node_wall_ms();
   inquiry->task = task;
   inquiry->then = then;
-  message_owner(session->node->backend, task->command.message_id, on_owner, inquiry);
+  message_owner(caller->node->backend, task->command.message_id, on_owner, inquiry);
   return inquiry;
 }
 
 /* ---- telling ------------------------------------------------------------------------- */
 
-/* An event about the message, by this session's user. */
-static struct envelope event_about(const struct inquiry *inquiry, const struct session *session,
+/* An event about the message, by the caller. */
+static struct envelope event_about(const struct inquiry *inquiry, const struct caller *caller,
                                    enum envelope_kind kind)
 {
   struct envelope event = {.kind = kind,
                            .ts_ms = inquiry->at_ms,
-                           .from = session->user,
+                           .from = caller->user,
                            .to = inquiry->message.to,
                            .dialog = inquiry->message.dialog,
                            .thread = inquiry->message.thread,
                            .message_id = inquiry->message.id};
-  event.origin.protocol = slice_of(session->protocol->name);
-  event.origin.node = slice_of(session->node->id);
-  event.origin.session = session->id;
+  event.origin.protocol = slice_of(caller->protocol->name);
+  event.origin.node = slice_of(caller->node->id);
+  event.origin.session = caller->id;
   return event;
 }
 
 /* The two of a direct message; the room's channel is told by the script. */
-static void tell_two(const struct inquiry *inquiry, const struct session *session,
+static void tell_two(const struct inquiry *inquiry, const struct caller *caller,
                      const struct envelope *event)
 {
   if (inquiry->message.to.kind != PARTY_USER) return;
-  dispatch_publish(session->node, OWNER_USER, inquiry->message.from.id, event);
+  dispatch_publish(caller->node, OWNER_USER, inquiry->message.from.id, event);
   if (!slice_equal(inquiry->message.from.id, inquiry->message.to.id))
-    dispatch_publish(session->node, OWNER_USER, inquiry->message.to.id, event);
+    dispatch_publish(caller->node, OWNER_USER, inquiry->message.to.id, event);
 }
 
 /* ---- editing and deleting ------------------------------------------------------------ */
@@ -163,20 +162,20 @@ static struct slice write_rest(struct inquiry *inquiry, const struct envelope *e
   return rest;
 }
 
-static struct envelope change_event(const struct inquiry *inquiry, const struct session *session)
+static struct envelope change_event(const struct inquiry *inquiry, const struct caller *caller)
 {
   bool deletes = inquiry->task->command.kind == COMMAND_DELETE;
   struct envelope event =
-      event_about(inquiry, session, deletes ? KIND_MESSAGE_DELETED : KIND_MESSAGE_EDITED);
+      event_about(inquiry, caller, deletes ? KIND_MESSAGE_DELETED : KIND_MESSAGE_EDITED);
   if (!deletes) event.text = inquiry->message.text;
   return event;
 }
 
 /* One place where the message is kept; `event` is published with the change. */
-static void change(struct inquiry *inquiry, struct session *session, struct owner owner,
+static void change(struct inquiry *inquiry, struct caller *caller, struct owner owner,
                    struct slice event, err_fn *done)
 {
-  struct backend *backend = session->node->backend;
+  struct backend *backend = caller->node->backend;
   if (inquiry->task->command.kind == COMMAND_DELETE)
     message_delete(backend, owner, inquiry->message.id, event, done, inquiry);
   else
@@ -187,19 +186,19 @@ static void change(struct inquiry *inquiry, struct session *session, struct owne
 static void on_changed(void *arg, enum err err)
 {
   struct inquiry *inquiry = arg;
-  struct session *session = command_session(inquiry->task);
-  if (err == ERR_OK && session) {
-    struct envelope event = change_event(inquiry, session);
-    tell_two(inquiry, session, &event);
+  struct caller *caller = command_caller(inquiry->task);
+  if (err == ERR_OK && caller) {
+    struct envelope event = change_event(inquiry, caller);
+    tell_two(inquiry, caller, &event);
   }
   end_with(inquiry, err);
 }
 
-static void change_log(struct inquiry *inquiry, struct session *session)
+static void change_log(struct inquiry *inquiry, struct caller *caller)
 {
-  struct envelope event = change_event(inquiry, session);
+  struct envelope event = change_event(inquiry, caller);
   bool room = inquiry->owner.kind == OWNER_ROOM;
-  change(inquiry, session, inquiry->owner, room ? write_rest(inquiry, &event) : (struct slice){0},
+  change(inquiry, caller, inquiry->owner, room ? write_rest(inquiry, &event) : (struct slice){0},
          on_changed);
 }
 
@@ -207,60 +206,60 @@ static void change_log(struct inquiry *inquiry, struct session *session)
 static void on_copy_changed(void *arg, enum err err)
 {
   struct inquiry *inquiry = arg;
-  struct session *session = command_session(inquiry->task);
+  struct caller *caller = command_caller(inquiry->task);
   if (err != ERR_OK && err != ERR_NOT_FOUND)
     end_with(inquiry, err);
-  else if (!session)
+  else if (!caller)
     end_with(inquiry, ERR_GOING_AWAY);
   else
-    change_log(inquiry, session);
+    change_log(inquiry, caller);
 }
 
 /* The unread copy of a logged direct message goes first: after a crash in between, the
  * same again finds the log and completes it. */
-static void change_everywhere(struct inquiry *inquiry, struct session *session)
+static void change_everywhere(struct inquiry *inquiry, struct caller *caller)
 {
   struct owner inbox = {OWNER_USER, inquiry->message.to.id};
   if (inquiry->owner.kind == OWNER_DIALOG)
-    change(inquiry, session, inbox, (struct slice){0}, on_copy_changed);
+    change(inquiry, caller, inbox, (struct slice){0}, on_copy_changed);
   else
-    change_log(inquiry, session);
+    change_log(inquiry, caller);
 }
 
-static bool is_author(const struct inquiry *inquiry, const struct session *session)
+static bool is_author(const struct inquiry *inquiry, const struct caller *caller)
 {
-  return slice_equal(inquiry->message.from.id, session->user.id);
+  return slice_equal(inquiry->message.from.id, caller->user.id);
 }
 
-static void edit(struct inquiry *inquiry, struct session *session)
+static void edit(struct inquiry *inquiry, struct caller *caller)
 {
-  if (!is_author(inquiry, session)) {
+  if (!is_author(inquiry, caller)) {
     end_with(inquiry, ERR_FORBIDDEN);
     return;
   }
   inquiry->message.text = inquiry->text;
   inquiry->message.edited_ms = inquiry->at_ms;
-  change_everywhere(inquiry, session);
+  change_everywhere(inquiry, caller);
 }
 
-void command_edit(struct session *session, const struct command *command, struct task *task)
+void command_edit(struct caller *caller, const struct command *command, struct task *task)
 {
-  struct inquiry *inquiry = inquire(session, task, edit);
+  struct inquiry *inquiry = inquire(caller, task, edit);
   inquiry->text = arena_copy(&inquiry->arena, command->text);
 }
 
-static void delete (struct inquiry *inquiry, struct session *session)
+static void delete (struct inquiry *inquiry, struct caller *caller)
 {
-  if (is_author(inquiry, session) || inquiry->admin)
-    change_everywhere(inquiry, session);
+  if (is_author(inquiry, caller) || inquiry->admin)
+    change_everywhere(inquiry, caller);
   else
     end_with(inquiry, ERR_FORBIDDEN);
 }
 
-void command_delete(struct session *session, const struct command *command, struct task *task)
+void command_delete(struct caller *caller, const struct command *command, struct task *task)
 {
   (void)command;
-  inquire(session, task, delete);
+  inquire(caller, task, delete);
 }
 
 /* ---- reacting ------------------------------------------------------------------------ */
@@ -268,26 +267,26 @@ void command_delete(struct session *session, const struct command *command, stru
 static void on_counted(void *arg, enum err err, struct slice counts)
 {
   struct inquiry *inquiry = arg;
-  struct session *session = command_session(inquiry->task);
-  if (err == ERR_OK && session) {
-    struct envelope event = event_about(inquiry, session, KIND_REACTION_UPDATED);
+  struct caller *caller = command_caller(inquiry->task);
+  if (err == ERR_OK && caller) {
+    struct envelope event = event_about(inquiry, caller, KIND_REACTION_UPDATED);
     event.reactions = counts;
-    tell_two(inquiry, session, &event);
+    tell_two(inquiry, caller, &event);
   }
   end_with(inquiry, err);
 }
 
 /* The script knows the counts; they go where a mark of ours stands in the event. */
-static void react(struct inquiry *inquiry, struct session *session)
+static void react(struct inquiry *inquiry, struct caller *caller)
 {
   static const struct slice mark = {"\"reactions\":{}", 14};
-  struct envelope event = event_about(inquiry, session, KIND_REACTION_UPDATED);
+  struct envelope event = event_about(inquiry, caller, KIND_REACTION_UPDATED);
   event.reactions = SLICE("{}");
   struct slice rest = write_rest(inquiry, &event);
   const char *at = memmem(rest.data, rest.len, mark.data, mark.len);
   struct reaction_change change = {.owner = inquiry->owner,
                                    .message_id = inquiry->message.id,
-                                   .user = session->user.id,
+                                   .user = caller->user.id,
                                    .reaction = inquiry->text,
                                    .adding = inquiry->task->command.adding};
   if (at && inquiry->owner.kind == OWNER_ROOM) {
@@ -295,72 +294,72 @@ static void react(struct inquiry *inquiry, struct session *session)
     change.event_head = (struct slice){rest.data, head};
     change.event_tail = slice_skip(rest, head + 2);
   }
-  message_react(session->node->backend, &change, on_counted, inquiry);
+  message_react(caller->node->backend, &change, on_counted, inquiry);
 }
 
-void command_react(struct session *session, const struct command *command, struct task *task)
+void command_react(struct caller *caller, const struct command *command, struct task *task)
 {
-  struct inquiry *inquiry = inquire(session, task, react);
+  struct inquiry *inquiry = inquire(caller, task, react);
   inquiry->text = arena_copy(&inquiry->arena, command->reaction);
 }
 
 /* ---- looking ------------------------------------------------------------------------- */
 
-static void show(struct inquiry *inquiry, struct session *session)
+static void show(struct inquiry *inquiry, struct caller *caller)
 {
   struct outcome outcome = {.err = ERR_OK,
                             .message_id = inquiry->message.id,
                             .ts_ms = inquiry->at_ms,
                             .messages = &inquiry->message,
                             .message_count = 1};
-  (void)session;
+  (void)caller;
   command_finish(inquiry->task, &outcome);
   inquiry_end(inquiry);
 }
 
-void command_get_message(struct session *session, const struct command *command, struct task *task)
+void command_get_message(struct caller *caller, const struct command *command, struct task *task)
 {
   (void)command;
-  inquire(session, task, show);
+  inquire(caller, task, show);
 }
 
 /* ---- a receipt of one message (rooms) ------------------------------------------------ */
 
-static void tell_receipt(struct inquiry *inquiry, struct session *session)
+static void tell_receipt(struct inquiry *inquiry, struct caller *caller)
 {
-  struct envelope event = event_about(inquiry, session, KIND_MESSAGE_READ);
+  struct envelope event = event_about(inquiry, caller, KIND_MESSAGE_READ);
   if (inquiry->message.to.kind == PARTY_ROOM)
-    dispatch_publish(session->node, OWNER_ROOM, inquiry->message.to.id, &event);
+    dispatch_publish(caller->node, OWNER_ROOM, inquiry->message.to.id, &event);
   else
-    tell_two(inquiry, session, &event);
+    tell_two(inquiry, caller, &event);
   end_with(inquiry, ERR_OK);
 }
 
 static void on_room(void *arg, enum err err, const struct entry *entry)
 {
   struct inquiry *inquiry = arg;
-  struct session *session = command_session(inquiry->task);
-  if (err != ERR_OK || !session) {
+  struct caller *caller = command_caller(inquiry->task);
+  if (err != ERR_OK || !caller) {
     end_with(inquiry, err == ERR_OK ? ERR_GOING_AWAY : err);
     return;
   }
   inquiry->message =
       (struct envelope){.id = inquiry->task->command.message_id, .to = command_party(entry)};
-  tell_receipt(inquiry, session);
+  tell_receipt(inquiry, caller);
 }
 
 /* Ephemeral messages are kept nowhere; their block still tells their room. */
-static void read_one(struct inquiry *inquiry, struct session *session)
+static void read_one(struct inquiry *inquiry, struct caller *caller)
 {
   if (inquiry->owner.kind == OWNER_ROOM)
-    directory_resolve(session->node->backend, OWNER_ROOM, inquiry->owner.id, false, on_room,
+    directory_resolve(caller->node->backend, OWNER_ROOM, inquiry->owner.id, false, on_room,
                       inquiry);
   else
-    tell_receipt(inquiry, session);
+    tell_receipt(inquiry, caller);
 }
 
-void command_read_message(struct session *session, const struct command *command, struct task *task)
+void command_read_message(struct caller *caller, const struct command *command, struct task *task)
 {
   (void)command;
-  inquire(session, task, read_one)->unkept = true;
+  inquire(caller, task, read_one)->unkept = true;
 }

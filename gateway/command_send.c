@@ -29,29 +29,35 @@ struct awaited_reply {
 
 static struct text rest; /* scratch: the envelope that is being written */
 
-static void fill_message(const struct session *session, const struct command *command,
+static void fill_message(const struct caller *caller, const struct command *command,
                          struct envelope *event)
 {
   *event = (struct envelope){
       .kind = KIND_MESSAGE_SENT,
       .ts_ms = node_wall_ms(),
-      .from = session->user,
+      .from = caller->user,
       .text = command->text,
       .thread = command->thread,
       .attachments = command->attachments,
       .fields = command->fields,
   };
-  event->origin.protocol = slice_of(session->protocol->name);
-  event->origin.node = slice_of(session->node->id);
-  event->origin.session = session->id;
+  event->origin.protocol = slice_of(caller->protocol->name);
+  event->origin.node = slice_of(caller->node->id);
+  event->origin.session = caller->id;
   event->origin.client_id = command->client_id;
   event->origin.from = command->wire_from;
   event->origin.to = command->wire_to;
 }
 
+/* Where the user has no connection on this node, nobody here knows of others. */
+bool command_is_shared(const struct caller *caller)
+{
+  return !caller->session || caller->session->inbox->topic->shared;
+}
+
 /* The sender's copy of a direct message: to this connection now, to their others by
  * their channel. It is not counted there (seq 0): it is in nobody's inbox. */
-static void show_to_sender(struct session *session, struct task *task, const struct stamp *stamp)
+static void show_to_sender(struct caller *caller, struct task *task, const struct stamp *stamp)
 {
   static struct arena arena;
   static struct text line;
@@ -63,16 +69,16 @@ static void show_to_sender(struct session *session, struct task *task, const str
   arena_reset(&arena);
   if (envelope_decode(&arena, text_slice(&line), &event) != ERR_OK) return;
   if (slice_equal(event.from.id, event.to.id)) return; /* it comes by the inbox */
-  if (session->protocol->own == OWN_ALL) {
-    struct delivery delivery = deliver_begin(session->node, &event, session->user.id);
-    deliver_own(&delivery, session);
+  if (caller->session && caller->protocol->own == OWN_ALL) {
+    struct delivery delivery = deliver_begin(caller->node, &event, event.from.id);
+    deliver_own(&delivery, caller->session);
     deliver_end(&delivery);
   }
-  if (session->inbox->topic->shared) {
+  if (command_is_shared(caller)) {
     static struct text channel;
     text_reset(&channel);
-    key_write(&channel, session->node->backend->options.prefix, OWNER_USER, session->user.id, "");
-    bus_publish(session->node->backend, text_slice(&channel), text_slice(&line));
+    key_write(&channel, caller->node->backend->options.prefix, OWNER_USER, event.from.id, "");
+    bus_publish(caller->node->backend, text_slice(&channel), text_slice(&line));
   }
 }
 
@@ -81,14 +87,14 @@ static void show_to_sender(struct session *session, struct task *task, const str
 static struct subscription *own_conversation(struct session *session, const struct task *task)
 {
   if (task->owner == OWNER_ROOM) return hub_find(session, OWNER_ROOM, task->command.to.id);
-  return slice_equal(task->command.to.id, session->user.id) ? session->inbox : NULL;
+  return slice_equal(task->command.to.id, session->caller.user.id) ? session->inbox : NULL;
 }
 
 /* A sender that is shown its own message is shown it before the reply. */
 static bool await(struct session *session, const struct task *task, const struct stamp *stamp,
                   struct frame *frame)
 {
-  if (session->protocol->own != OWN_ALL || stamp->repeated) return false;
+  if (session->caller.protocol->own != OWN_ALL || stamp->repeated) return false;
   struct subscription *heard = own_conversation(session, task);
   if (!heard || stamp->seq <= heard->cursor) return false;
   struct awaited_reply *reply = memory_alloc(sizeof *reply);
@@ -96,7 +102,7 @@ static bool await(struct session *session, const struct task *task, const struct
   struct awaited_reply **last = &session->replies;
   while (*last) last = &(*last)->next;
   *last = reply;
-  sync_expect(session->node, heard, stamp->seq);
+  sync_expect(session->caller.node, heard, stamp->seq);
   return true;
 }
 
@@ -117,14 +123,17 @@ void dispatch_heard(struct session *session, const struct subscription *subscrip
 static void on_stamped(void *arg, const struct stamp *stamp)
 {
   struct task *task = arg;
-  struct session *session = command_session(task);
-  if (session) {
-    struct outcome outcome = {.err = stamp->err, .message_id = stamp->id, .ts_ms = task->ts_ms};
-    if (stamp->err == ERR_OK && task->owner == OWNER_USER) show_to_sender(session, task, stamp);
-    struct frame *frame = command_reply(task, &outcome);
-    if (frame && !(stamp->err == ERR_OK && await(session, task, stamp, frame)))
-      session_send(session, frame);
+  struct caller *caller = command_caller(task);
+  struct outcome outcome = {.err = stamp->err, .message_id = stamp->id, .ts_ms = task->ts_ms};
+  bool sent = stamp->err == ERR_OK;
+  if (caller && sent && task->owner == OWNER_USER) show_to_sender(caller, task, stamp);
+  if (!caller || !caller->session) {
+    command_finish(task, &outcome);
+    return;
   }
+  struct session *session = caller->session;
+  struct frame *frame = command_reply(task, session, &outcome);
+  if (frame && !(sent && await(session, task, stamp, frame))) session_send(session, frame);
   command_done(task);
 }
 
@@ -144,81 +153,95 @@ static void on_logged(void *arg, const struct stamp *stamp)
   inbox_push(task->node->backend, &push, on_stamped, task);
 }
 
-static void append_to_dialog(struct session *session, const struct envelope *event,
+static void append_to_dialog(struct caller *caller, const struct envelope *event,
                              struct slice dedupe, struct task *task)
 {
   struct dialog_append append = {
       .dialog = event->dialog.id, .dedupe = dedupe, .rest = text_slice(&rest)};
-  dialog_append(session->node->backend, &append, on_logged, task);
+  dialog_append(caller->node->backend, &append, on_logged, task);
 }
 
-static void send_direct(struct session *session, const struct command *command, struct task *task)
+static void send_direct(struct caller *caller, const struct command *command, struct task *task)
 {
   char dialog_id[COMMAND_DIALOG_ID_BYTES], hash[DEDUPE_BYTES];
-  struct slice dialog = directory_dialog_id(session->user.id, command->to.id, dialog_id);
+  struct slice dialog = directory_dialog_id(caller->user.id, command->to.id, dialog_id);
   struct envelope event;
-  fill_message(session, command, &event);
+  fill_message(caller, command, &event);
   task->ts_ms = event.ts_ms;
-  const struct entry *user = directory_find(session->node->backend, OWNER_USER, command->to.id);
+  const struct entry *user = directory_find(caller->node->backend, OWNER_USER, command->to.id);
   event.to = command_party(user);
-  event.dialog = command_party(directory_find(session->node->backend, OWNER_DIALOG, dialog));
-  event.keep = session->protocol->direct_keep;
+  event.dialog = command_party(directory_find(caller->node->backend, OWNER_DIALOG, dialog));
+  event.keep = caller->protocol->direct_keep;
   text_reset(&rest);
   envelope_write_rest(&rest, &event);
   bool logged = event.keep == KEEP_LOG;
-  if (logged || session->protocol->own == OWN_ALL || session->inbox->topic->shared)
+  if (logged || caller->protocol->own == OWN_ALL || command_is_shared(caller))
     text_append(&task->rest, text_slice(&rest));
   if (logged) {
-    append_to_dialog(session, &event, dedupe_hash(&event, hash), task);
+    append_to_dialog(caller, &event, dedupe_hash(&event, hash), task);
     return;
   }
   struct inbox_push push = {.user = command->to.id,
                             .dedupe = dedupe_hash(&event, hash),
                             .rest = text_slice(&rest),
                             .stored = event.keep != KEEP_NEVER};
-  inbox_push(session->node->backend, &push, on_stamped, task);
+  inbox_push(caller->node->backend, &push, on_stamped, task);
 }
 
-static void send_to_room(struct session *session, const struct command *command, struct task *task)
+static void send_to_room(struct caller *caller, const struct command *command, struct task *task)
 {
   char hash[DEDUPE_BYTES];
   struct envelope event;
-  fill_message(session, command, &event);
+  fill_message(caller, command, &event);
   task->ts_ms = event.ts_ms;
-  event.to = command_party(directory_find(session->node->backend, OWNER_ROOM, command->to.id));
-  event.keep = session->protocol->room_keep;
+  event.to = command_party(directory_find(caller->node->backend, OWNER_ROOM, command->to.id));
+  event.keep = caller->protocol->room_keep;
   text_reset(&rest);
   envelope_write_rest(&rest, &event);
   struct room_send send = {.room = command->to.id,
-                           .user = session->user.id,
+                           .user = caller->user.id,
                            .dedupe = dedupe_hash(&event, hash),
                            .rest = text_slice(&rest),
                            .stored = event.keep != KEEP_NEVER};
-  room_send(session->node->backend, &send, on_stamped, task);
+  room_send(caller->node->backend, &send, on_stamped, task);
 }
 
-static enum err admit_send(struct session *session)
+/* Users without a connection here share buckets with whom their names fall together. */
+static struct bucket *sends_of(const struct caller *caller)
 {
-  const struct config *config = session->node->config;
+  enum { REQUEST_BUCKETS = 1024 };
+  static struct bucket buckets[REQUEST_BUCKETS];
+  if (caller->session) return &caller->session->inbox->topic->sends;
+  struct topic *topic = hub_topic(caller->node, OWNER_USER, caller->user.id);
+  if (topic) return &topic->sends;
+  unsigned hash;
+  HASH_VALUE(caller->user.id.data, caller->user.id.len, hash);
+  return &buckets[hash % REQUEST_BUCKETS];
+}
+
+static enum err admit_send(struct caller *caller)
+{
+  const struct config *config = caller->node->config;
   struct bucket_rate rate = {config->sends_per_second, config->sends_burst};
-  enum bucket_verdict verdict =
-      bucket_take(&session->inbox->topic->sends, rate, 1, session->node->now_ms);
+  if (caller->admin) return ERR_OK;
+  enum bucket_verdict verdict = bucket_take(sends_of(caller), rate, 1, caller->node->now_ms);
   if (verdict == BUCKET_OK) return ERR_OK;
-  metric_add_at(METRIC_RATE_LIMITED, session->protocol_index, 1);
-  if (verdict == BUCKET_FLOODED) session_close(session, ERR_RATE_LIMITED);
+  metric_add_at(METRIC_RATE_LIMITED, caller->protocol_index, 1);
+  if (verdict == BUCKET_FLOODED && caller->session)
+    session_close(caller->session, ERR_RATE_LIMITED);
   return ERR_RATE_LIMITED;
 }
 
-void command_send(struct session *session, const struct command *command, struct task *task)
+void command_send(struct caller *caller, const struct command *command, struct task *task)
 {
-  enum err err = admit_send(session);
+  enum err err = admit_send(caller);
   task->owner = command->to.kind == ADDRESS_ROOM ? OWNER_ROOM : OWNER_USER;
   if (err != ERR_OK)
     command_finish_with(task, err);
   else if (task->owner == OWNER_ROOM)
-    send_to_room(session, command, task);
+    send_to_room(caller, command, task);
   else
-    send_direct(session, command, task);
+    send_direct(caller, command, task);
 }
 
 void command_forget_replies(struct session *session)

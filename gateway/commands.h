@@ -10,20 +10,24 @@
 #include "session.h"
 #include "task.h"
 
-/* The outcome goes to the codec's reply; the task is given back, and the next of its
- * session's commands begins. */
+/* The outcome goes to the caller; the task is given back, and the next of its caller's
+ * commands begins. */
 void command_finish(struct task *task, const struct outcome *outcome);
 
 /* The same for one that is nothing but this. */
 void command_finish_with(struct task *task, enum err err);
 
-/* The task's session; NULL when it is gone. */
-struct session *command_session(const struct task *task);
+/* The task's caller; NULL when it is gone. */
+struct caller *command_caller(const struct task *task);
 
-/* The outcome as the codec's reply, NULL where it answers nothing; and the task's end, for
- * those whose reply has to wait. */
-struct frame *command_reply(const struct task *task, const struct outcome *outcome);
+/* A session's reply as a frame, NULL where it answers nothing; and the task's end, for those
+ * whose reply has to wait. */
+struct frame *command_reply(const struct task *task, struct session *session,
+                            const struct outcome *outcome);
 void command_done(struct task *task);
+
+/* May the caller's user have connections besides it? They are told what it does. */
+bool command_is_shared(const struct caller *caller);
 
 /* "a|b": the other one of a dialog. False: the user is neither. */
 bool command_other_of(struct slice dialog, struct slice user, struct slice *other);
@@ -33,7 +37,7 @@ struct party command_party(const struct entry *entry);
 
 enum { COMMAND_DIALOG_ID_BYTES = 2 * ID_MAX_BYTES + 2 };
 
-typedef void command_fn(struct session *session, const struct command *command, struct task *task);
+typedef void command_fn(struct caller *caller, const struct command *command, struct task *task);
 
 /* command_send.c */
 command_fn command_send;

@@ -27,19 +27,20 @@ void deliver_end(struct delivery *delivery)
 bool deliver_wanted(const struct session *session, const struct envelope *event,
                     struct slice reader)
 {
-  enum own own = session->protocol->own;
-  if (event->from.kind != PARTY_USER || !slice_equal(event->from.id, session->user.id)) return true;
+  enum own own = session->caller.protocol->own;
+  if (event->from.kind != PARTY_USER || !slice_equal(event->from.id, session->caller.user.id))
+    return true;
   if (event->kind == KIND_TYPING) return own == OWN_ALL; /* as concord's original shows it */
   if (event->kind != KIND_MESSAGE_SENT)                  /* what its user did here, it knows */
-    return own == OWN_ALL || !slice_equal(event->origin.session, session->id);
+    return own == OWN_ALL || !slice_equal(event->origin.session, session->caller.id);
   /* A direct message to oneself arrives like anybody's. */
   bool direct = event->to.kind == PARTY_USER;
   if (direct && slice_equal(event->to.id, event->from.id)) return event->seq != 0;
   /* The sender's copy of a direct message went to its own connection with the outcome. */
-  if (direct && slice_equal(reader, session->user.id) &&
-      slice_equal(event->origin.session, session->id))
+  if (direct && slice_equal(reader, session->caller.user.id) &&
+      slice_equal(event->origin.session, session->caller.id))
     return false;
-  if (own == OWN_OTHERS) return !slice_equal(event->origin.session, session->id);
+  if (own == OWN_OTHERS) return !slice_equal(event->origin.session, session->caller.id);
   return own == OWN_ALL;
 }
 
@@ -58,9 +59,9 @@ static bool encode(const struct protocol *protocol, unsigned index, const struct
 
 static struct frame *frame_of(struct delivery *delivery, const struct session *session)
 {
-  unsigned index = session->protocol_index;
+  unsigned index = session->caller.protocol_index;
   if (delivery->frames[index] || delivery->unsayable[index]) return delivery->frames[index];
-  const struct protocol *protocol = session->protocol;
+  const struct protocol *protocol = session->caller.protocol;
   text_reset(&written);
   text_append(&written, protocol->batch.open);
   if (!encode(protocol, index, delivery->event, delivery->reader)) {
@@ -76,7 +77,7 @@ static struct frame *frame_of(struct delivery *delivery, const struct session *s
 static void note_stored(struct session *session, const struct envelope *event, struct slice reader)
 {
   if (!event->id || !event->seq || !reader.len) return;
-  const struct protocol *protocol = session->protocol;
+  const struct protocol *protocol = session->caller.protocol;
   if (protocol->acknowledges) {
     struct slice id = {0}, sender = event->from.id;
     arena_reset(&arena);
@@ -114,7 +115,7 @@ static void deliver_singly(struct session *session, const struct envelope *event
                            struct slice reader)
 {
   for (size_t i = 0; i < count; i++) {
-    struct delivery delivery = deliver_begin(session->node, &events[i], reader);
+    struct delivery delivery = deliver_begin(session->caller.node, &events[i], reader);
     deliver_to(&delivery, session);
     deliver_end(&delivery);
   }
@@ -123,7 +124,7 @@ static void deliver_singly(struct session *session, const struct envelope *event
 void deliver_batch(struct session *session, const struct envelope *events, size_t count,
                    struct slice reader)
 {
-  const struct protocol *protocol = session->protocol;
+  const struct protocol *protocol = session->caller.protocol;
   if (!protocol->batch.max_items) {
     deliver_singly(session, events, count, reader);
     return;
@@ -135,7 +136,7 @@ void deliver_batch(struct session *session, const struct envelope *events, size_
     size_t before = written.len;
     text_append(&written, items ? protocol->batch.separator : protocol->batch.open);
     size_t item = written.len;
-    if (!encode(protocol, session->protocol_index, &events[i], reader)) {
+    if (!encode(protocol, session->caller.protocol_index, &events[i], reader)) {
       written.len = before;
       continue;
     }

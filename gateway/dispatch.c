@@ -14,43 +14,66 @@
 #include "commands.h"
 #include "directory.h"
 #include "metrics.h"
+#include "session.h"
 
 /* ---- outcomes ---------------------------------------------------------------------- */
 
-struct session *command_session(const struct task *task)
+struct caller *command_caller(const struct task *task)
 {
-  return session_find(task->node, task->session);
+  return caller_find(task->node, task->caller);
 }
 
-struct frame *command_reply(const struct task *task, const struct outcome *outcome)
+/* The command as its codec's reply knows it. */
+static struct command as_named(const struct task *task)
 {
-  static struct text reply;
-  struct session *session = command_session(task);
-  if (!session) return NULL;
-  struct session_view view = session_view(session);
   struct command command = task->command;
   if (task->named.kind != ADDRESS_NONE) command.to = task->named;
+  return command;
+}
+
+static struct frame *reply_frame(struct session *session, const struct command *command,
+                                 const struct outcome *outcome)
+{
+  static struct text reply;
+  struct session_view view = session_view(session);
   text_reset(&reply);
-  session->protocol->reply(&view, &command, outcome, &reply);
+  session->caller.protocol->reply(&view, command, outcome, &reply);
   metric_add_at(METRIC_COMMANDS, outcome->err, 1);
   return reply.len ? frame_new_websocket(WEBSOCKET_TEXT, text_slice(&reply)) : NULL;
 }
 
-static void pump(struct session *session);
+struct frame *command_reply(const struct task *task, struct session *session,
+                            const struct outcome *outcome)
+{
+  struct command command = as_named(task);
+  return reply_frame(session, &command, outcome);
+}
+
+void dispatch_reply(struct caller *caller, const struct command *command,
+                    const struct outcome *outcome)
+{
+  struct frame *frame = reply_frame(caller->session, command, outcome);
+  if (frame) session_send(caller->session, frame);
+}
+
+static void pump(struct caller *caller);
 
 void command_done(struct task *task)
 {
-  struct session *session = command_session(task);
+  struct caller *caller = command_caller(task);
   task_free(task);
-  if (!session) return;
-  session->in_flight--;
-  pump(session);
+  if (!caller) return;
+  caller->in_flight--;
+  pump(caller);
 }
 
 void command_finish(struct task *task, const struct outcome *outcome)
 {
-  struct frame *frame = command_reply(task, outcome);
-  if (frame) session_send(command_session(task), frame);
+  struct caller *caller = command_caller(task);
+  if (caller) {
+    struct command command = as_named(task);
+    caller->answer(caller, &command, outcome);
+  }
   command_done(task);
 }
 
@@ -111,53 +134,53 @@ void dispatch_tell_senders(struct node *node, const struct page *page, enum enve
 }
 
 /* The user's other connections forget what was read by this one. */
-void dispatch_tell_own(struct session *session, const struct page *page)
+void dispatch_tell_own(struct caller *caller, const struct page *page)
 {
-  if (!session->inbox->topic->shared) return;
+  if (!command_is_shared(caller)) return;
   for (size_t i = 0; i < page->count; i++) {
     struct envelope event = {.kind = KIND_MESSAGE_READ,
                              .ts_ms = node_wall_ms(),
-                             .from = session->user,
-                             .to = session->user,
+                             .from = caller->user,
+                             .to = caller->user,
                              .message_id = page->messages[i].id};
-    dispatch_publish(session->node, OWNER_USER, session->user.id, &event);
+    dispatch_publish(caller->node, OWNER_USER, caller->user.id, &event);
   }
 }
 
-static void begin_refused(struct session *session, const struct command *command, struct task *task)
+static void begin_refused(struct caller *caller, const struct command *command, struct task *task)
 {
-  (void)session;
+  (void)caller;
   command_finish_with(task, command->refusal);
 }
 
-static void begin_nothing(struct session *session, const struct command *command, struct task *task)
+static void begin_nothing(struct caller *caller, const struct command *command, struct task *task)
 {
-  (void)session;
+  (void)caller;
   (void)command;
   command_finish_with(task, ERR_OK);
 }
 
-/* One row a kind of command: what begins it, and whether what it names must be in the
- * directory before. */
+/* One row a kind of command: what begins it, whether what it names must be in the directory
+ * before, and whether it is about a connection, so that a request cannot ask for it. */
 static const struct {
   command_fn *begin;
-  bool addressed;
+  bool addressed, of_session;
 } handlers[COMMAND_COUNT] = {
-    [COMMAND_REFUSED] = {begin_refused, false},
-    [COMMAND_NONE] = {begin_nothing, false},
-    [COMMAND_SEND] = {command_send, true},
-    [COMMAND_READ] = {command_read, true},
-    [COMMAND_DELIVERED] = {command_read_up_to, true},
-    [COMMAND_ENTER] = {command_enter, true},
-    [COMMAND_EXIT] = {command_exit, true},
-    [COMMAND_INVITE] = {command_invite, true},
-    [COMMAND_EDIT] = {command_edit, false},
-    [COMMAND_DELETE] = {command_delete, false},
-    [COMMAND_REACT] = {command_react, false},
-    [COMMAND_TYPING] = {command_typing, true},
-    [COMMAND_GET_MESSAGE] = {command_get_message, false},
-    [COMMAND_GET_MESSAGES] = {command_get_messages, true},
-    [COMMAND_GET_CHAT] = {command_get_chat, true},
+    [COMMAND_REFUSED] = {begin_refused, false, false},
+    [COMMAND_NONE] = {begin_nothing, false, false},
+    [COMMAND_SEND] = {command_send, true, false},
+    [COMMAND_READ] = {command_read, true, true},
+    [COMMAND_DELIVERED] = {command_read_up_to, true, true},
+    [COMMAND_ENTER] = {command_enter, true, false},
+    [COMMAND_EXIT] = {command_exit, true, false},
+    [COMMAND_INVITE] = {command_invite, true, false},
+    [COMMAND_EDIT] = {command_edit, false, false},
+    [COMMAND_DELETE] = {command_delete, false, false},
+    [COMMAND_REACT] = {command_react, false, false},
+    [COMMAND_TYPING] = {command_typing, true, false},
+    [COMMAND_GET_MESSAGE] = {command_get_message, false, false},
+    [COMMAND_GET_MESSAGES] = {command_get_messages, true, false},
+    [COMMAND_GET_CHAT] = {command_get_chat, true, true},
 };
 
 /* ---- addresses ---------------------------------------------------------------------- */
@@ -188,29 +211,29 @@ static bool ask_about(struct backend *backend, const struct address *address, bo
 }
 
 /* The first thing that the command names and the directory does not hold. False: none. */
-static bool ask(const struct session *session, const struct command *command,
+static bool ask(const struct caller *caller, const struct command *command,
                 struct question *question)
 {
-  struct backend *backend = session->node->backend;
+  struct backend *backend = caller->node->backend;
   if (!handlers[command->kind].addressed) return false;
   if (ask_about(backend, &command->to, false, question)) return true;
   if (ask_about(backend, &command->user, true, question)) return true;
   if (command->to.kind != ADDRESS_USER) return false;
   question->what = ASK_ENTRY;
   question->kind = OWNER_DIALOG;
-  question->id = directory_dialog_id(session->user.id, command->to.id, question->dialog);
+  question->id = directory_dialog_id(caller->user.id, command->to.id, question->dialog);
   return !directory_find(backend, OWNER_DIALOG, question->id);
 }
 
 /* Whom a number or UUID stands for: a room, a user, or the other one of a dialog that is
- * this session's user's. */
-static enum err name_address(const struct session *session, struct task *task, bool about_user,
+ * this caller's user's. */
+static enum err name_address(const struct caller *caller, struct task *task, bool about_user,
                              const struct entry *entry)
 {
   struct address *address = about_user ? &task->command.user : &task->command.to;
   struct slice id = entry->id;
   if (about_user != (entry->kind == OWNER_USER)) return ERR_NOT_FOUND;
-  if (entry->kind == OWNER_DIALOG && !command_other_of(entry->id, session->user.id, &id))
+  if (entry->kind == OWNER_DIALOG && !command_other_of(entry->id, caller->user.id, &id))
     return ERR_NOT_FOUND;
   if (!about_user) task->named = *address;
   task->found[about_user] = memory_copy(id.data, id.len);
@@ -219,17 +242,17 @@ static enum err name_address(const struct session *session, struct task *task, b
   return ERR_OK;
 }
 
-static struct task *take_first(struct session *session)
+static struct task *take_first(struct caller *caller)
 {
-  struct task *task = session->first_task;
-  session->first_task = task->next;
-  if (!session->first_task) session->last_task = NULL;
+  struct task *task = caller->first_task;
+  caller->first_task = task->next;
+  if (!caller->first_task) caller->last_task = NULL;
   return task;
 }
 
 struct resolution {
   struct node *node;
-  uint64_t session;
+  uint64_t caller;
   bool names, about_user; /* the answer names an address */
 };
 
@@ -237,26 +260,26 @@ static void on_resolved(void *arg, enum err err, const struct entry *entry)
 {
   struct resolution resolution = *(struct resolution *)arg;
   free(arg);
-  struct session *session = session_find(resolution.node, resolution.session);
-  if (!session) return;
-  session->resolving = false;
+  struct caller *caller = caller_find(resolution.node, resolution.caller);
+  if (!caller) return;
+  caller->resolving = false;
   if (err == ERR_OK && resolution.names)
-    err = name_address(session, session->first_task, resolution.about_user, entry);
+    err = name_address(caller, caller->first_task, resolution.about_user, entry);
   if (err != ERR_OK) {
-    session->in_flight++;
-    command_finish_with(take_first(session), err); /* pumps */
+    caller->in_flight++;
+    command_finish_with(take_first(caller), err); /* pumps */
     return;
   }
-  pump(session);
+  pump(caller);
 }
 
-static void resolve(struct session *session, const struct question *question)
+static void resolve(struct caller *caller, const struct question *question)
 {
-  struct backend *backend = session->node->backend;
+  struct backend *backend = caller->node->backend;
   struct resolution *resolution = memory_alloc(sizeof *resolution);
   bool names = question->what != ASK_ENTRY;
-  *resolution = (struct resolution){session->node, session->handle, names, question->about_user};
-  session->resolving = true;
+  *resolution = (struct resolution){caller->node, caller->handle, names, question->about_user};
+  caller->resolving = true;
   if (question->what == ASK_NUMBER)
     directory_by_number(backend, question->kind, question->num, on_resolved, resolution);
   else if (question->what == ASK_UUID)
@@ -268,65 +291,64 @@ static void resolve(struct session *session, const struct question *question)
 
 /* ---- the queue ---------------------------------------------------------------------- */
 
-static void begin(struct session *session, const struct command *command, struct task *task)
+static void begin(struct caller *caller, const struct command *command, struct task *task)
 {
-  session->in_flight++;
-  if (command->key.len) /* nobody has been given one yet */
-    command_finish_with(task, ERR_BAD_KEY);
+  caller->in_flight++;
+  if (!handlers[command->kind].begin || (handlers[command->kind].of_session && !caller->session))
+    command_finish_with(task, ERR_UNSUPPORTED);
   else
-    handlers[command->kind].begin(session, command, task);
+    handlers[command->kind].begin(caller, command, task);
 }
 
 /* Begins what can begin. A command's outcome may come at once and pump again; the
  * flag keeps that flat. */
-static void pump(struct session *session)
+static void pump(struct caller *caller)
 {
-  if (session->pumping) return;
-  session->pumping = true;
-  unsigned limit = session->node->config->commands_in_flight;
-  while (session->first_task && !session->resolving && session->in_flight < limit) {
+  if (caller->pumping) return;
+  caller->pumping = true;
+  unsigned limit = caller->node->config->commands_in_flight;
+  while (caller->first_task && !caller->resolving && caller->in_flight < limit) {
     struct question question;
-    if (ask(session, &session->first_task->command, &question)) {
-      resolve(session, &question);
+    if (ask(caller, &caller->first_task->command, &question)) {
+      resolve(caller, &question);
       break;
     }
-    struct task *task = take_first(session);
-    begin(session, &task->command, task);
+    struct task *task = take_first(caller);
+    begin(caller, &task->command, task);
   }
-  session->pumping = false;
-  session_pause_reading(session, session->first_task || session->in_flight >= limit);
+  caller->pumping = false;
+  if (caller->session)
+    session_pause_reading(caller->session, caller->first_task || caller->in_flight >= limit);
 }
 
 /* Nothing waits in front of it and everything that it names is known: the usual case,
  * which copies nothing but what is needed once it is done. */
-static bool can_begin(struct session *session, const struct command *command)
+static bool can_begin(struct caller *caller, const struct command *command)
 {
   struct question question;
-  return !session->first_task && session->in_flight < session->node->config->commands_in_flight &&
-         !ask(session, command, &question);
+  return !caller->first_task && caller->in_flight < caller->node->config->commands_in_flight &&
+         !ask(caller, command, &question);
 }
 
-void dispatch(struct session *session, const struct command *first)
+void dispatch(struct caller *caller, const struct command *first)
 {
   for (const struct command *command = first; command; command = command->next) {
-    if (session->state == SESSION_CLOSING) return;
-    if (can_begin(session, command)) {
-      begin(session, command,
-            task_new(session->node, session->handle, command, TASK_COPY_FOR_REPLY));
+    if (caller->session && caller->session->state == SESSION_CLOSING) return;
+    if (can_begin(caller, command)) {
+      begin(caller, command, task_new(caller->node, caller->handle, command, TASK_COPY_FOR_REPLY));
       continue;
     }
-    struct task *task = task_new(session->node, session->handle, command, TASK_COPY_ALL);
-    if (session->last_task)
-      session->last_task->next = task;
+    struct task *task = task_new(caller->node, caller->handle, command, TASK_COPY_ALL);
+    if (caller->last_task)
+      caller->last_task->next = task;
     else
-      session->first_task = task;
-    session->last_task = task;
+      caller->first_task = task;
+    caller->last_task = task;
   }
-  pump(session);
+  pump(caller);
 }
 
-void dispatch_forget(struct session *session)
+void dispatch_forget(struct caller *caller)
 {
-  while (session->first_task) task_free(take_first(session));
-  command_forget_replies(session);
+  while (caller->first_task) task_free(take_first(caller));
 }

@@ -95,7 +95,7 @@ struct subscription *hub_subscribe(struct session *session, enum owner_kind kind
 {
   struct subscription *subscription = hub_find(session, kind, id);
   if (subscription) return subscription;
-  struct topic *topic = topic_make(session->node, kind, id);
+  struct topic *topic = topic_make(session->caller.node, kind, id);
   subscription = memory_zalloc(sizeof *subscription);
   subscription->session = session;
   subscription->topic = topic;
@@ -106,7 +106,7 @@ struct subscription *hub_subscribe(struct session *session, enum owner_kind kind
   topic->first = subscription;
   subscription->next_of_session = session->subscriptions;
   session->subscriptions = subscription;
-  if (topic->confirmed) sync_begin(session->node, subscription);
+  if (topic->confirmed) sync_begin(session->caller.node, subscription);
   return subscription;
 }
 
@@ -129,7 +129,7 @@ void hub_unsubscribe(struct subscription *subscription)
   free(subscription);
   if (!topic->first) {
     sync_forget(topic);
-    topic_drop(session->node, topic);
+    topic_drop(session->caller.node, topic);
   }
 }
 
@@ -144,7 +144,7 @@ static void close_named(struct topic *topic, const struct envelope *event)
 {
   enum err reason = event->kind == KIND_SESSION_REPLACED ? ERR_REPLACED : ERR_UNAUTHORIZED;
   for (struct subscription *each = topic->first; each; each = each->next)
-    if (!event->session.len || slice_equal(event->session, each->session->id))
+    if (!event->session.len || slice_equal(event->session, each->session->caller.id))
       session_close(each->session, reason);
 }
 
@@ -155,7 +155,7 @@ static void follow_membership(struct topic *topic, const struct envelope *event,
   if (topic->kind != OWNER_USER || event->to.kind != PARTY_ROOM) return;
   for (struct subscription *each = topic->first; each; each = each->next) {
     struct session *session = each->session;
-    if (session->state == SESSION_CLOSING || !(session->protocol->hears & HEARS_MEMBERSHIPS))
+    if (session->state == SESSION_CLOSING || !(session->caller.protocol->hears & HEARS_MEMBERSHIPS))
       continue;
     struct subscription *room = hub_find(session, OWNER_ROOM, event->to.id);
     session->rooms_changed = true;

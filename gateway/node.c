@@ -272,7 +272,8 @@ static bool begin(struct run *run, const struct config *config, unsigned worker,
   node->base = event_base_new();
   node->json = json_reader_new();
   wheel_init(&node->wheel, WHEEL_SLOTS, TICK_MS, node->now_ms);
-  node->sessions = sessions_new(node);
+  node->callers = callers_new();
+  node->sessions = sessions_new();
   node->hub = hub_new(node);
   node->attendance = attendance_new(node);
   node->acquaintance = acquaintance_new(node);
@@ -301,6 +302,7 @@ static void end(struct run *run)
   wheel_free(&node->wheel); /* before those departures that hang in it */
   hub_free(node->hub);
   sessions_free(node->sessions);
+  callers_free(node->callers);
   attendance_free(node->attendance);
   acquaintance_free(node->acquaintance);
   address_counts_free(&node->addresses);

@@ -18,6 +18,7 @@
 #include "wheel.h"
 
 struct hub;
+struct callers;
 struct sessions;
 struct attendance;
 struct acquaintance;
@@ -28,6 +29,7 @@ struct node {
   struct event_base *base;
   struct lws_context *context;
   struct backend *backend;
+  struct callers *callers;
   struct sessions *sessions;
   struct hub *hub;
   struct attendance *attendance;

@@ -46,12 +46,12 @@ static void ping(struct session *session)
 static void schedule(struct session *session, uint64_t delay_ms)
 {
   session->timer.call = on_timer;
-  node_timer_set(session->node, &session->timer, delay_ms);
+  node_timer_set(session->caller.node, &session->timer, delay_ms);
 }
 
 static uint64_t heartbeat_ms(const struct session *session)
 {
-  return (uint64_t)session->node->config->ping_seconds * 1000;
+  return (uint64_t)session->caller.node->config->ping_seconds * 1000;
 }
 
 void proof_begin(struct session *session)
@@ -79,32 +79,32 @@ static void ping_in_protocol(struct session *session)
 {
   static struct text frame;
   text_reset(&frame);
-  session->protocol->ping(node_wall_ms(), &frame);
+  session->caller.protocol->ping(node_wall_ms(), &frame);
   session_send(session, frame_new_websocket(WEBSOCKET_TEXT, text_slice(&frame)));
 }
 
 /* A silent connection is pinged; one that answers nothing for two heartbeats is gone. */
 static void heartbeat(struct session *session)
 {
-  uint64_t silent_ms = session->node->now_ms - session->heard_ms;
+  uint64_t silent_ms = session->caller.node->now_ms - session->heard_ms;
   if (silent_ms < heartbeat_ms(session)) {
     session->unanswered = 0;
     schedule(session, heartbeat_ms(session) - silent_ms);
     return;
   }
-  uint64_t since_ms = session->node->now_ms - session->heartbeat_ms;
+  uint64_t since_ms = session->caller.node->now_ms - session->heartbeat_ms;
   if (session->unanswered && since_ms < heartbeat_ms(session)) {
     schedule(session, heartbeat_ms(session) - since_ms); /* the timer rang for a proof */
     return;
   }
   if (session->unanswered >= HEARTBEATS_UNANSWERED) {
-    metric_add_at(METRIC_PING_TIMEOUTS, session->protocol_index, 1);
+    metric_add_at(METRIC_PING_TIMEOUTS, session->caller.protocol_index, 1);
     session_close(session, ERR_NO_PONG);
     return;
   }
   session->unanswered++;
-  session->heartbeat_ms = session->node->now_ms;
-  if (session->protocol->ping)
+  session->heartbeat_ms = session->caller.node->now_ms;
+  if (session->caller.protocol->ping)
     ping_in_protocol(session);
   else if (!session->ping_out)
     ping(session);
@@ -141,17 +141,18 @@ static void prove(struct subscription *subscription)
   if (subscription->pinged <= subscription->proven) return;
   subscription->proven = subscription->pinged;
   if (topic->kind == OWNER_USER && subscription->pinged_id)
-    inbox_confirm(session->node->backend, topic->owner, subscription->pinged_id, on_confirmed,
-                  session->node);
+    inbox_confirm(session->caller.node->backend, topic->owner, subscription->pinged_id,
+                  on_confirmed, session->caller.node);
   else if (topic->kind == OWNER_ROOM && subscription->member)
-    room_cursor_set(session->node->backend, topic->owner, session->user.id, subscription->proven);
+    room_cursor_set(session->caller.node->backend, topic->owner, session->caller.user.id,
+                    subscription->proven);
 }
 
 void session_pong(struct session *session, struct slice payload)
 {
   char expected[PAYLOAD_BYTES];
   if (session->state != SESSION_OPEN) return;
-  session->heard_ms = session->node->now_ms;
+  session->heard_ms = session->caller.node->now_ms;
   session->unanswered = 0;
   int len = snprintf(expected, sizeof expected, "%llu", (unsigned long long)session->pinged_seq);
   /* A pong that nobody asked for (RFC 6455, 5.5.3) proves nothing. */

@@ -12,6 +12,7 @@
 #include "attendance.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "commands.h"
 #include "dispatch.h"
 #include "door.h"
 #include "metrics.h"
@@ -25,34 +26,21 @@ enum {
   NUMBER_TEXT_BYTES = 16,
 };
 
-struct place {
-  struct session *session;
-  uint32_t generation;
-  uint32_t next_free;
-};
-
 struct sessions {
-  struct place *places; /* a handle is generation << 32 | index + 1 */
-  uint32_t place_count, first_free;
   size_t count;
   uint64_t next_id;
   struct session *first_dirty;
 };
 
-enum { NO_PLACE = UINT32_MAX };
-
-struct sessions *sessions_new(struct node *node)
+struct sessions *sessions_new(void)
 {
-  (void)node;
   struct sessions *sessions = memory_zalloc(sizeof *sessions);
-  sessions->first_free = NO_PLACE;
   sessions->next_id = node_wall_ms() * 1000; /* never one of an earlier run of this node */
   return sessions;
 }
 
 void sessions_free(struct sessions *sessions)
 {
-  free(sessions->places);
   free(sessions);
 }
 
@@ -61,49 +49,26 @@ size_t sessions_count(const struct sessions *sessions)
   return sessions->count;
 }
 
-static uint64_t place_take(struct sessions *sessions, struct session *session)
-{
-  if (sessions->first_free == NO_PLACE) {
-    uint32_t old = sessions->place_count;
-    sessions->place_count = old ? old * 2 : 64;
-    sessions->places =
-        memory_resize(sessions->places, sessions->place_count * sizeof *sessions->places);
-    for (uint32_t i = sessions->place_count; i > old; i--) {
-      sessions->places[i - 1] = (struct place){.generation = 1, .next_free = sessions->first_free};
-      sessions->first_free = i - 1;
-    }
-  }
-  uint32_t index = sessions->first_free;
-  struct place *place = &sessions->places[index];
-  sessions->first_free = place->next_free;
-  place->session = session;
-  sessions->count++;
-  return (uint64_t)place->generation << 32 | (index + 1);
-}
-
-static void place_give_back(struct sessions *sessions, uint64_t handle)
-{
-  uint32_t index = (uint32_t)handle - 1;
-  struct place *place = &sessions->places[index];
-  place->session = NULL;
-  place->generation++;
-  place->next_free = sessions->first_free;
-  sessions->first_free = index;
-  sessions->count--;
-}
-
 struct session *session_find(struct node *node, uint64_t handle)
 {
-  uint32_t index = (uint32_t)handle - 1;
-  if (!handle || index >= node->sessions->place_count) return NULL;
-  const struct place *place = &node->sessions->places[index];
-  return place->generation == handle >> 32 ? place->session : NULL;
+  struct caller *caller = caller_find(node, handle);
+  return caller ? caller->session : NULL;
+}
+
+struct each_session {
+  void (*call)(struct session *session, void *arg);
+  void *arg;
+};
+
+static void call_session(struct caller *caller, void *arg)
+{
+  const struct each_session *each = arg;
+  if (caller->session) each->call(caller->session, each->arg);
 }
 
 void sessions_each(struct node *node, void (*call)(struct session *session, void *arg), void *arg)
 {
-  for (uint32_t i = 0; i < node->sessions->place_count; i++)
-    if (node->sessions->places[i].session) call(node->sessions->places[i].session, arg);
+  callers_each(node, call_session, &(struct each_session){call, arg});
 }
 
 /* ---- beginning and end ------------------------------------------------------------- */
@@ -128,16 +93,19 @@ struct session *session_new(struct node *node, const struct protocol *protocol,
       strlen(node->id) + NUMBER_TEXT_BYTES + claim->user.len + claim->device.len + claim->room.len;
   struct session *session = memory_zalloc(sizeof *session + bytes);
   char *next = session->memory;
-  session->node = node;
-  session->protocol = protocol;
-  session->protocol_index = metric_protocol_index(protocol);
-  session->id = append_id(&next, node);
-  session->user.kind = PARTY_USER;
-  session->user.id = session->user.name = slice_put(&next, claim->user);
+  session->caller.node = node;
+  session->caller.protocol = protocol;
+  session->caller.protocol_index = metric_protocol_index(protocol);
+  session->caller.id = append_id(&next, node);
+  session->caller.user.kind = PARTY_USER;
+  session->caller.user.id = session->caller.user.name = slice_put(&next, claim->user);
   session->device = slice_put(&next, claim->device);
   session->room = slice_put(&next, claim->room);
   session->opened_ms = session->heard_ms = node->now_ms;
-  session->handle = place_take(node->sessions, session);
+  session->caller.session = session;
+  session->caller.answer = dispatch_reply;
+  caller_add(&session->caller);
+  node->sessions->count++;
   return session;
 }
 
@@ -145,11 +113,12 @@ void session_joined(struct session *session, uint64_t num, struct slice uuid, st
 {
   session->state = SESSION_JOINED;
   session->joined = true;
-  session->user.num = num;
+  session->caller.user.num = num;
   session->names = memory_alloc(uuid.len + name.len + 1);
   char *next = session->names;
-  session->user.uuid = slice_put(&next, uuid);
-  if (!slice_equal(name, session->user.id)) session->user.name = slice_put(&next, name);
+  session->caller.user.uuid = slice_put(&next, uuid);
+  if (!slice_equal(name, session->caller.user.id))
+    session->caller.user.name = slice_put(&next, name);
 }
 
 struct slice session_room(const struct session *session)
@@ -159,7 +128,7 @@ struct slice session_room(const struct session *session)
 
 struct session_view session_view(const struct session *session)
 {
-  return (struct session_view){session->user, session->room, node_wall_ms()};
+  return (struct session_view){session->caller.user, session->room, node_wall_ms()};
 }
 
 void session_open(struct session *session, struct lws *wsi)
@@ -167,20 +136,22 @@ void session_open(struct session *session, struct lws *wsi)
   session->wsi = wsi;
   session->door = NULL;
   session->state = SESSION_OPEN;
-  metric_add_at(METRIC_SESSIONS, session->protocol_index, 1);
-  metric_add_at(METRIC_SESSIONS_OPENED, session->protocol_index, 1);
-  log_event(LOG_INFO, "session_open", LOG_T("session", session->id),
-            LOG_S("protocol", session->protocol->name), LOG_T("user", session->user.id));
+  metric_add_at(METRIC_SESSIONS, session->caller.protocol_index, 1);
+  metric_add_at(METRIC_SESSIONS_OPENED, session->caller.protocol_index, 1);
+  log_event(LOG_INFO, "session_open", LOG_T("session", session->caller.id),
+            LOG_S("protocol", session->caller.protocol->name),
+            LOG_T("user", session->caller.user.id));
   proof_begin(session);
   session_touch(session);
 }
 
 static void log_close(const struct session *session)
 {
-  log_event(LOG_INFO, "session_close", LOG_T("session", session->id),
-            LOG_S("protocol", session->protocol->name), LOG_T("user", session->user.id),
+  log_event(LOG_INFO, "session_close", LOG_T("session", session->caller.id),
+            LOG_S("protocol", session->caller.protocol->name),
+            LOG_T("user", session->caller.user.id),
             LOG_T("reason", err_code((enum err)session->reason)),
-            LOG_N("seconds", (session->node->now_ms - session->opened_ms) / 1000),
+            LOG_N("seconds", (session->caller.node->now_ms - session->opened_ms) / 1000),
             LOG_N("frames_in", session->frames_in), LOG_N("frames_out", session->frames_out));
 }
 
@@ -218,15 +189,16 @@ void session_close(struct session *session, enum err reason)
 
 void session_free(struct session *session)
 {
-  struct node *node = session->node;
+  struct node *node = session->caller.node;
   if (session->wsi) {
-    metric_subtract_at(METRIC_SESSIONS, session->protocol_index, 1);
+    metric_subtract_at(METRIC_SESSIONS, session->caller.protocol_index, 1);
     metric_add_at(METRIC_CLOSES, session->reason, 1);
     log_close(session);
   }
   if (session->joined || session->joining) attendance_depart(session);
   node_timer_stop(node, &session->timer);
-  dispatch_forget(session);
+  dispatch_forget(&session->caller);
+  command_forget_replies(session);
   while (session->subscriptions) hub_unsubscribe(session->subscriptions);
   shown_free(&session->shown);
   drop_outbox(session);
@@ -237,7 +209,8 @@ void session_free(struct session *session)
     while (*link != session) link = &(*link)->next_dirty;
     *link = session->next_dirty;
   }
-  place_give_back(node->sessions, session->handle);
+  caller_remove(&session->caller);
+  node->sessions->count--;
   free(session->names);
   free(session);
 }
@@ -256,9 +229,9 @@ void session_touch(struct session *session)
 {
   if (session->dirty) return;
   session->dirty = true;
-  session->next_dirty = session->node->sessions->first_dirty;
-  session->node->sessions->first_dirty = session;
-  node_flush_soon(session->node);
+  session->next_dirty = session->caller.node->sessions->first_dirty;
+  session->caller.node->sessions->first_dirty = session;
+  node_flush_soon(session->caller.node);
 }
 
 void session_send(struct session *session, struct frame *frame)
@@ -270,13 +243,13 @@ void session_send(struct session *session, struct frame *frame)
   size_t frame_len = frame->len;
   bool room = outbox_push(&session->outbox, frame);
   if (room) metric_add(METRIC_OUTBOX_BYTES, frame_len);
-  if (!room || session->outbox.bytes > session->node->config->outbox_bytes) {
-    metric_add_at(METRIC_SLOW_READER_CLOSES, session->protocol_index, 1);
+  if (!room || session->outbox.bytes > session->caller.node->config->outbox_bytes) {
+    metric_add_at(METRIC_SLOW_READER_CLOSES, session->caller.protocol_index, 1);
     session_close(session, ERR_TOO_SLOW);
     return;
   }
   session->frames_out++;
-  metric_add_at(METRIC_FRAMES_OUT, session->protocol_index, 1);
+  metric_add_at(METRIC_FRAMES_OUT, session->caller.protocol_index, 1);
   session_touch(session);
 }
 
@@ -325,7 +298,7 @@ static enum flushed flush(struct session *session)
     if (write_some(session)) return FLUSH_FAILED;
   }
   set_blocked(session, false);
-  if (session->state == SESSION_OPEN) sync_resume(session->node, session);
+  if (session->state == SESSION_OPEN) sync_resume(session->caller.node, session);
   return FLUSH_DONE;
 }
 
@@ -356,14 +329,14 @@ void sessions_flush(struct node *node)
 static void refuse_message(struct session *session, enum err err)
 {
   struct command refused = {.kind = COMMAND_REFUSED, .refusal = err};
-  dispatch(session, &refused);
+  dispatch(&session->caller, &refused);
 }
 
 static void handle_message(struct session *session, struct slice message)
 {
   static struct arena arena;
   session->frames_in++;
-  metric_add_at(METRIC_FRAMES_IN, session->protocol_index, 1);
+  metric_add_at(METRIC_FRAMES_IN, session->caller.protocol_index, 1);
   if (session->message_error) {
     refuse_message(session, (enum err)session->message_error);
     return;
@@ -373,24 +346,24 @@ static void handle_message(struct session *session, struct slice message)
     return;
   }
   arena_reset(&arena);
-  struct decoding decoding = {.arena = &arena, .json = session->node->json};
+  struct decoding decoding = {.arena = &arena, .json = session->caller.node->json};
   struct session_view view = session_view(session);
-  session->protocol->decode(&view, message, &decoding);
-  dispatch(session, decoding.first);
+  session->caller.protocol->decode(&view, message, &decoding);
+  dispatch(&session->caller, decoding.first);
 }
 
 /* The rates: what is over them is refused, far over them closed. */
 static enum err admit(struct session *session, size_t bytes, bool first)
 {
-  const struct config *config = session->node->config;
+  const struct config *config = session->caller.node->config;
   struct bucket_rate frames = {config->frames_per_second, config->frames_burst};
   struct bucket_rate volume = {config->bytes_per_second, config->bytes_burst};
-  uint64_t now_ms = session->node->now_ms;
+  uint64_t now_ms = session->caller.node->now_ms;
   enum bucket_verdict by_frames =
       first ? bucket_take(&session->frames, frames, 1, now_ms) : BUCKET_OK;
   enum bucket_verdict by_bytes = bucket_take(&session->bytes, volume, bytes, now_ms);
   if (by_frames == BUCKET_OK && by_bytes == BUCKET_OK) return ERR_OK;
-  metric_add_at(METRIC_RATE_LIMITED, session->protocol_index, 1);
+  metric_add_at(METRIC_RATE_LIMITED, session->caller.protocol_index, 1);
   if (by_frames == BUCKET_FLOODED || by_bytes == BUCKET_FLOODED)
     session_close(session, ERR_RATE_LIMITED);
   return ERR_RATE_LIMITED;
@@ -407,9 +380,9 @@ static void begin_message(struct session *session, bool binary)
 int session_receive(struct session *session, struct slice piece, bool first, bool final,
                     bool binary, size_t left)
 {
-  const struct config *config = session->node->config;
+  const struct config *config = session->caller.node->config;
   if (session->state != SESSION_OPEN) return 0;
-  session->heard_ms = session->node->now_ms;
+  session->heard_ms = session->caller.node->now_ms;
   metric_add(METRIC_BYTES_IN, piece.len);
   if (first) begin_message(session, binary);
   enum err err = admit(session, piece.len, first);

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/frame.h"
+#include "caller.h"
 #include "hub.h"
 #include "identity.h"
 #include "limit.h"
@@ -25,37 +26,29 @@ struct awaited_reply;
 struct door;
 struct showing;
 struct shown;
-struct task;
 
 enum session_state { SESSION_JOINING, SESSION_JOINED, SESSION_OPEN, SESSION_CLOSING };
 
 struct session {
   struct node_timer timer; /* OPEN: heartbeats and proofs; first, for its call */
-  struct node *node;
-  struct lws *wsi;   /* from the upgrade on */
-  struct door *door; /* until then */
-  const struct protocol *protocol;
-  unsigned protocol_index;
-  uint64_t handle; /* names the session in asynchronous calls; 0 is nobody's */
-  struct slice id; /* "<node>-<base36>" */
-  struct party user;
+  struct caller caller;    /* who it is to dispatch; its id is "<node>-<base36>" */
+  struct lws *wsi;         /* from the upgrade on */
+  struct door *door;       /* until then */
   struct slice device, room;
   char *names; /* where the user's uuid and name stand */
   struct subscription *subscriptions;
   struct subscription *inbox;
   struct outbox outbox;
-  struct session *next_dirty;          /* to be flushed at the end of this turn */
-  struct task *first_task, *last_task; /* commands that have not begun yet, in order */
-  struct awaited_reply *replies;       /* wait for an event to be shown first */
-  struct shown *shown;                 /* messages that the client may mark as read */
-  struct showing *showing;             /* its contacts are being asked about */
-  struct text message;                 /* the pieces of a fragmented message so far */
-  size_t message_bytes;                /* of all its pieces, those dropped included */
+  struct session *next_dirty;    /* to be flushed at the end of this turn */
+  struct awaited_reply *replies; /* wait for an event to be shown first */
+  struct shown *shown;           /* messages that the client may mark as read */
+  struct showing *showing;       /* its contacts are being asked about */
+  struct text message;           /* the pieces of a fragmented message so far */
+  size_t message_bytes;          /* of all its pieces, those dropped included */
   struct bucket frames, bytes;
   uint64_t opened_ms, heard_ms; /* monotonic */
   uint64_t heartbeat_ms;        /* when the newest of the unanswered heartbeats was sent */
   uint32_t frames_in, frames_out;
-  uint16_t in_flight;                    /* commands begun and not answered */
   uint8_t state;                         /* enum session_state */
   uint8_t reason;                        /* enum err, of CLOSING */
   uint64_t pinged_seq;                   /* the payload of the ping that is out */
@@ -73,12 +66,10 @@ struct session {
   bool rooms_changed; /* since it joined last, by an event */
   bool close_said;    /* the close frame is on its way */
   bool rooms_asked;   /* JOINED, and waits until all its subscriptions know where to begin */
-  bool resolving;     /* the head of the tasks waits for an address */
-  bool pumping;       /* dispatch.c: begins commands right now */
   char memory[];      /* id, user, device and room stand here */
 };
 
-struct sessions *sessions_new(struct node *node);
+struct sessions *sessions_new(void);
 void sessions_free(struct sessions *sessions);
 size_t sessions_count(const struct sessions *sessions);
 

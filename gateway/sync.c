@@ -65,7 +65,7 @@ void sync_forget(struct topic *topic)
 
 static bool outbox_full(const struct session *session)
 {
-  return session->outbox.bytes > session->node->config->outbox_bytes / 2;
+  return session->outbox.bytes > session->caller.node->config->outbox_bytes / 2;
 }
 
 /* The list is read, by pages that are yet to be asked for: one that is on its way may be
@@ -143,12 +143,12 @@ static void locate(struct node *node, struct subscription *subscription)
   }
   struct slice room = subscription->topic->owner;
   struct start_request *request = memory_alloc(sizeof *request + room.len);
-  *request = (struct start_request){node, session->handle, room.len};
+  *request = (struct start_request){node, session->caller.handle, room.len};
   memcpy(request->room, room.data, room.len);
   if (subscription->start == START_NOW)
     room_page(node->backend, room, 0, 0, 0, on_located, request);
   else
-    room_cursor_get(node->backend, room, session->user.id, on_located, request);
+    room_cursor_get(node->backend, room, session->caller.user.id, on_located, request);
 }
 
 void sync_begin(struct node *node, struct subscription *subscription)

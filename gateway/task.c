@@ -20,14 +20,14 @@ static struct slice *slice_at(struct command *command, size_t offset)
   return (struct slice *)((char *)command + offset);
 }
 
-struct task *task_new(struct node *node, uint64_t session, const struct command *command,
+struct task *task_new(struct node *node, uint64_t caller, const struct command *command,
                       enum task_copy copy)
 {
   size_t count = copy == TASK_COPY_ALL ? ALL : FOR_DONE, bytes = 0;
   struct command kept = *command;
   for (size_t i = 0; i < count; i++) bytes += slice_at(&kept, slices[i])->len;
   struct task *task = memory_alloc(sizeof *task + bytes);
-  *task = (struct task){.node = node, .session = session, .command = kept};
+  *task = (struct task){.node = node, .caller = caller, .command = kept};
   task->command.next = NULL;
   char *next = task->memory;
   for (size_t i = 0; i < ALL; i++) {

@@ -1,6 +1,6 @@
-/* A task: one command of one session on its way to Redis and back. It owns copies of
+/* A task: one command of one caller on its way to Redis and back. It owns copies of
  * what it needs of the command, for frame and arena are gone by then, and names its
- * session by handle, for that may be gone as well. */
+ * caller by handle, for that may be gone as well. */
 #ifndef PARLEY_GATEWAY_TASK_H
 #define PARLEY_GATEWAY_TASK_H
 
@@ -11,7 +11,7 @@
 struct task {
   struct task *next; /* of those that have not begun */
   struct node *node;
-  uint64_t session; /* handle */
+  uint64_t caller; /* handle */
   struct command command;
   struct text rest;      /* the envelope, where the sender is to be shown it as well */
   enum owner_kind owner; /* SEND: the kind of its conversation */
@@ -24,7 +24,7 @@ struct task {
 /* What reply is promised (command.h) and `to`, or everything. */
 enum task_copy { TASK_COPY_FOR_REPLY, TASK_COPY_ALL };
 
-struct task *task_new(struct node *node, uint64_t session, const struct command *command,
+struct task *task_new(struct node *node, uint64_t caller, const struct command *command,
                       enum task_copy copy);
 void task_free(struct task *task);
 
