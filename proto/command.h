@@ -92,7 +92,7 @@ struct room_change {
 /* What is looked for in the logs that the caller may read. */
 struct search {
   struct slice query;           /* plain; a message's text holds it, whatever the case of ASCII */
-  uint64_t before_ms, after_ms; /* 0: no bound */
+  uint64_t before_ms, after_ms; /* neither of them included; 0: no bound */
   bool no_thread;               /* only what is in no thread */
 };
 
@@ -123,9 +123,9 @@ struct command {
   const struct user_change *user_change;
   const struct room_change *room_change;
   const struct search *search;
-  struct slice
-      cursor; /* where a list goes on: outcome.cursor of the part before; empty: from the start */
-  uint64_t offset; /* the same, counted */
+  struct slice cursor; /* where a list goes on: outcome.cursor of the part before; empty: from the
+                        * start; of users and rooms, the decimal number of the last one */
+  uint64_t offset;     /* the same, counted */
   enum role role;
   enum credential credential;
 };
@@ -214,15 +214,17 @@ struct outcome {
   enum err err;
   uint64_t message_id;             /* SEND, EDIT, ...: the message's */
   uint64_t ts_ms;                  /* when it happened, by the server's clock */
-  const struct envelope *messages; /* GET_MESSAGE, GET_MESSAGES: oldest first */
+  const struct envelope *messages; /* GET_MESSAGE, EDIT (as it is now): one; GET_MESSAGES: oldest
+                                    * first; SEARCH: newest first. With their reactions */
   const struct receipt *receipts;  /* one for each of `messages` */
   size_t message_count;
   struct conversation_info conversation; /* GET_CHAT */
-  bool already; /* ENTER, EXIT: it was so before, and no event tells anybody of it */
+  bool already; /* ENTER, EXIT, SET_ROLE: it was so before, and no event tells anybody of it;
+                 * INVITE: is a member */
 
   /* Of requests: each list is of `count` of its kind, `total` in all where that is known. */
-  const struct user_info *users;             /* GET_USER, REGISTER, ...: one */
-  const struct room_info *rooms;             /* GET_ROOM, CREATE_ROOM, ...: one */
+  const struct user_info *users;             /* GET_USER, REGISTER, EDIT_USER: one */
+  const struct room_info *rooms;             /* GET_ROOM, CREATE_ROOM, EDIT_ROOM: one */
   const struct party *people;                /* LIST_PEOPLE */
   const struct reaction_info *reactions;     /* GET_REACTIONS */
   const struct session_info *sessions;       /* LIST_SESSIONS */
