@@ -247,18 +247,6 @@ static void decode(const struct session_view *session, struct slice frame,
 
 /* ---- what events and responses have in common ---- */
 
-static void append_number(struct text *out, struct slice name, uint64_t number)
-{
-  text_append(out, name);
-  text_append_number(out, number);
-}
-
-static void append_id(struct text *out, struct slice name, struct slice id)
-{
-  text_append(out, name);
-  text_append_json_string(out, id);
-}
-
 /* ,"message":"hi" without the URLs of attachments: they stand by themselves here. */
 static void append_text(struct arena *arena, const struct envelope *event, struct text *out)
 {
@@ -329,11 +317,11 @@ static void append_chat_id(const struct envelope *event, struct slice reader, st
 static void append_head(const struct envelope *event, struct slice name, struct text *out)
 {
   uint64_t about = message_of(event);
-  append_number(out, SLICE("{\"type\":\"event\",\"timestamp\":"), event->ts_ms);
+  text_append_named_number(out, SLICE("{\"type\":\"event\",\"timestamp\":"), event->ts_ms);
   text_append(out, SLICE(",\"id\":\""));
   text_append(out, name);
-  append_number(out, SLICE("-"), about ? about : event->from.num);
-  append_number(out, SLICE("-"), event->ts_ms);
+  text_append_named_number(out, SLICE("-"), about ? about : event->from.num);
+  text_append_named_number(out, SLICE("-"), event->ts_ms);
   text_append(out, SLICE("\",\"eventType\":\""));
   text_append(out, name);
   text_append(out, SLICE("\",\"payload\":"));
@@ -348,11 +336,12 @@ static bool encode(struct arena *arena, const struct envelope *event, struct sli
   append_head(event, name, out);
   size_t payload = out->len;
   if (shows & SHOWS_CHAT) append_chat_id(event, reader, out);
-  if (shows & SHOWS_USER) append_id(out, SLICE(",\"userId\":"), event->from.id);
-  if (shows & SHOWS_MESSAGE) append_number(out, SLICE(",\"messageId\":"), message_of(event));
+  if (shows & SHOWS_USER) text_append_named_string(out, SLICE(",\"userId\":"), event->from.id);
+  if (shows & SHOWS_MESSAGE)
+    text_append_named_number(out, SLICE(",\"messageId\":"), message_of(event));
   if (shows & SHOWS_TEXT) append_text(arena, event, out);
   if (shows & SHOWS_ATTACHMENTS) append_attachments(event, out);
-  if (shows & SHOWS_TIME) append_number(out, SLICE(",\"timestamp\":"), event->ts_ms);
+  if (shows & SHOWS_TIME) text_append_named_number(out, SLICE(",\"timestamp\":"), event->ts_ms);
   out->data[payload] = '{'; /* in place of the first comma */
   text_append(out, SLICE("}}"));
   return true;
@@ -363,17 +352,17 @@ static bool encode(struct arena *arena, const struct envelope *event, struct sli
 /* {"error":"forbidden","status":403,"message":"not allowed"} */
 static void append_error(enum err err, struct text *out)
 {
-  append_id(out, SLICE("{\"error\":"), err_code(err));
-  append_number(out, SLICE(",\"status\":"), (uint64_t)err_http_status(err));
-  append_id(out, SLICE(",\"message\":"), err_text(err));
+  text_append_named_string(out, SLICE("{\"error\":"), err_code(err));
+  text_append_named_number(out, SLICE(",\"status\":"), (uint64_t)err_http_status(err));
+  text_append_named_string(out, SLICE(",\"message\":"), err_text(err));
   text_append_char(out, '}');
 }
 
 /* {"messageId":5,"timestamp":1} */
 static void append_done(uint64_t message_id, const struct outcome *outcome, struct text *out)
 {
-  append_number(out, SLICE("{\"messageId\":"), message_id);
-  append_number(out, SLICE(",\"timestamp\":"), outcome->ts_ms);
+  text_append_named_number(out, SLICE("{\"messageId\":"), message_id);
+  text_append_named_number(out, SLICE(",\"timestamp\":"), outcome->ts_ms);
   text_append_char(out, '}');
 }
 
@@ -383,16 +372,17 @@ static void append_message(struct arena *arena, const struct outcome *outcome, s
                            struct text *out)
 {
   const struct envelope *message = &outcome->messages[index];
-  append_number(out, SLICE("{\"messageId\":"), message->id);
+  text_append_named_number(out, SLICE("{\"messageId\":"), message->id);
   append_text(arena, message, out);
   append_attachments(message, out);
-  append_id(out, SLICE(",\"sender\":"), message->from.id);
-  append_number(out, SLICE(",\"createdAt\":"), message->ts_ms);
-  append_number(out, SLICE(",\"updatedAt\":"),
-                message->edited_ms ? message->edited_ms : message->ts_ms);
+  text_append_named_string(out, SLICE(",\"sender\":"), message->from.id);
+  text_append_named_number(out, SLICE(",\"createdAt\":"), message->ts_ms);
+  text_append_named_number(out, SLICE(",\"updatedAt\":"),
+                           message->edited_ms ? message->edited_ms : message->ts_ms);
   struct receipt receipt = outcome->receipts ? outcome->receipts[index] : (struct receipt){0};
-  if (receipt.read_ms) append_number(out, SLICE(",\"read\":"), receipt.read_ms);
-  if (receipt.delivered_ms) append_number(out, SLICE(",\"delivered\":"), receipt.delivered_ms);
+  if (receipt.read_ms) text_append_named_number(out, SLICE(",\"read\":"), receipt.read_ms);
+  if (receipt.delivered_ms)
+    text_append_named_number(out, SLICE(",\"delivered\":"), receipt.delivered_ms);
   text_append_char(out, '}');
 }
 
@@ -413,14 +403,15 @@ static void append_conversation(const struct conversation_info *conversation, st
   text_append(out, SLICE("{\"chatId\":"));
   if (party->kind == PARTY_ROOM) {
     address_append_room(out, party);
-    append_id(out, SLICE(",\"type\":\"group\",\"groupName\":"),
-              party->name.len ? party->name : party->id);
+    text_append_named_string(out, SLICE(",\"type\":\"group\",\"groupName\":"),
+                             party->name.len ? party->name : party->id);
   } else {
     text_append_json_string(out, party->id);
-    append_id(out, SLICE(",\"type\":\"dialog\",\"username\":"), party->id);
+    text_append_named_string(out, SLICE(",\"type\":\"dialog\",\"username\":"), party->id);
   }
-  if (conversation->last_id) append_number(out, SLICE(",\"lastId\":"), conversation->last_id);
-  append_number(out, SLICE(",\"unreadCount\":"), conversation->unread);
+  if (conversation->last_id)
+    text_append_named_number(out, SLICE(",\"lastId\":"), conversation->last_id);
+  text_append_named_number(out, SLICE(",\"unreadCount\":"), conversation->unread);
   text_append_char(out, '}');
 }
 
@@ -458,7 +449,7 @@ static void reply(const struct session_view *session, const struct command *comm
   if (command->tag == TAG_EVENT) return;
   enum err err = command_err(command, outcome);
   if (!err && command->kind == COMMAND_GET_MESSAGE && !outcome->message_count) err = ERR_NOT_FOUND;
-  append_number(out, SLICE("{\"type\":\"response\",\"timestamp\":"), session->now_ms);
+  text_append_named_number(out, SLICE("{\"type\":\"response\",\"timestamp\":"), session->now_ms);
   text_append(out, SLICE(",\"id\":"));
   text_append(out, command->client_id.len ? command->client_id : SLICE("null"));
   text_append(out, SLICE(",\"payload\":"));

@@ -145,16 +145,10 @@ static bool find_channel(const struct envelope *event, uint64_t *number)
   }
 }
 
-static void append_number(struct text *out, struct slice name, uint64_t number)
-{
-  text_append(out, name);
-  text_append_number(out, number);
-}
-
 /* "channelId":1,"threadId":null */
 static void append_place(const struct envelope *event, uint64_t channel, struct text *out)
 {
-  append_number(out, SLICE("\"channelId\":"), channel);
+  text_append_named_number(out, SLICE("\"channelId\":"), channel);
   text_append(out, SLICE(",\"threadId\":"));
   text_append(out, event->thread.len ? event->thread : SLICE("null"));
 }
@@ -169,9 +163,9 @@ static bool encode_sent(struct arena *arena, const struct envelope *event, struc
 {
   uint64_t channel;
   if (!find_channel(event, &channel)) return false;
-  append_number(out, SLICE("{\"type\":\"chat_sent\",\"chat\":{\"id\":"), event->id);
-  append_number(out, SLICE(",\"createdAt\":"), event->ts_ms);
-  append_number(out, SLICE(",\"authorId\":"), event->from.num);
+  text_append_named_number(out, SLICE("{\"type\":\"chat_sent\",\"chat\":{\"id\":"), event->id);
+  text_append_named_number(out, SLICE(",\"createdAt\":"), event->ts_ms);
+  text_append_named_number(out, SLICE(",\"authorId\":"), event->from.num);
   text_append_char(out, ',');
   append_place(event, channel, out);
   text_append(out, SLICE(",\"content\":"));
@@ -188,7 +182,7 @@ static bool append_chat(const struct envelope *event, struct slice opening, stru
 {
   uint64_t channel;
   if (!find_channel(event, &channel)) return false;
-  append_number(out, opening, event->message_id);
+  text_append_named_number(out, opening, event->message_id);
   text_append_char(out, ',');
   append_place(event, channel, out);
   return true;
@@ -227,10 +221,10 @@ static bool encode_typing(struct arena *arena, const struct envelope *event, str
   (void)arena;
   uint64_t channel;
   if (!find_channel(event, &channel)) return false;
-  append_number(out, SLICE("{\"type\":\"chat_typing\",\"userId\":"), event->from.num);
+  text_append_named_number(out, SLICE("{\"type\":\"chat_typing\",\"userId\":"), event->from.num);
   text_append_char(out, ',');
   append_place(event, channel, out);
-  append_number(out, SLICE(",\"sentAt\":"), event->ts_ms);
+  text_append_named_number(out, SLICE(",\"sentAt\":"), event->ts_ms);
   text_append_char(out, '}');
   return true;
 }
@@ -239,7 +233,8 @@ static bool encode_presence(struct arena *arena, const struct envelope *event, s
 {
   (void)arena;
   bool online = event->kind == KIND_PRESENCE_ONLINE;
-  append_number(out, SLICE("{\"type\":\"user_status_updated\",\"userId\":"), event->from.num);
+  text_append_named_number(out, SLICE("{\"type\":\"user_status_updated\",\"userId\":"),
+                           event->from.num);
   text_append(out, online ? SLICE(",\"status\":\"ONLINE\"}") : SLICE(",\"status\":\"OFFLINE\"}"));
   return true;
 }
@@ -250,13 +245,14 @@ static bool encode_created(struct arena *arena, const struct envelope *event, st
 {
   (void)arena;
   if (event->to.kind != PARTY_ROOM) return false;
-  append_number(out, SLICE("{\"type\":\"channel_created\",\"channel\":{\"id\":"), event->to.num);
+  text_append_named_number(out, SLICE("{\"type\":\"channel_created\",\"channel\":{\"id\":"),
+                           event->to.num);
   text_append(out, SLICE(",\"parentChannelId\":null,\"ordinality\":0,\"name\":"));
   text_append_json_string(out, event->to.name.len ? event->to.name : event->to.id);
   text_append(out, SLICE(",\"description\":"));
   text_append(out, event->text.len ? event->text : SLICE("null"));
-  append_number(out, SLICE(",\"capabilities\":[],\"createdAt\":"), event->ts_ms);
-  append_number(out, SLICE(",\"createdByUserId\":"), event->from.num);
+  text_append_named_number(out, SLICE(",\"capabilities\":[],\"createdAt\":"), event->ts_ms);
+  text_append_named_number(out, SLICE(",\"createdByUserId\":"), event->from.num);
   text_append(out, SLICE("}}"));
   return true;
 }
@@ -265,7 +261,8 @@ static bool encode_removed(struct arena *arena, const struct envelope *event, st
 {
   (void)arena;
   if (event->to.kind != PARTY_ROOM) return false;
-  append_number(out, SLICE("{\"type\":\"channel_deleted\",\"channelId\":"), event->to.num);
+  text_append_named_number(out, SLICE("{\"type\":\"channel_deleted\",\"channelId\":"),
+                           event->to.num);
   text_append_char(out, '}');
   return true;
 }

@@ -172,30 +172,18 @@ static struct slice room_uuid(const struct envelope *event)
   }
 }
 
-static void append_string(struct text *out, struct slice name, struct slice value)
-{
-  text_append(out, name);
-  text_append_json_string(out, value);
-}
-
-static void append_number(struct text *out, struct slice name, uint64_t number)
-{
-  text_append(out, name);
-  text_append_number(out, number);
-}
-
 static bool encode_message(struct arena *arena, const struct envelope *event, struct slice reader,
                            struct text *out)
 {
   (void)reader; /* a UUID names the same conversation to everybody */
   struct slice room = room_uuid(event);
   if (!room.len || !event->from.uuid.len) return false;
-  append_number(out, SLICE("{\"type\":\"message\",\"time\":"), event->ts_ms / 1000);
+  text_append_named_number(out, SLICE("{\"type\":\"message\",\"time\":"), event->ts_ms / 1000);
   text_append(out, SLICE(",\"content\":"));
   text_append(out, envelope_shown_text(arena, event));
-  append_string(out, SLICE(",\"user_id\":"), event->from.uuid);
-  append_number(out, SLICE(",\"message_id\":"), event->id);
-  append_string(out, SLICE(",\"room_id\":"), room);
+  text_append_named_string(out, SLICE(",\"user_id\":"), event->from.uuid);
+  text_append_named_number(out, SLICE(",\"message_id\":"), event->id);
+  text_append_named_string(out, SLICE(",\"room_id\":"), room);
   text_append_char(out, '}');
   return true;
 }
@@ -206,8 +194,8 @@ static bool encode_read(struct arena *arena, const struct envelope *event, struc
 {
   (void)arena;
   if (!event->from.uuid.len || slice_equal(reader, event->from.id)) return false;
-  append_number(out, SLICE("{\"type\":\"read\",\"message_id\":"), event->message_id);
-  append_string(out, SLICE(",\"user_id\":"), event->from.uuid);
+  text_append_named_number(out, SLICE("{\"type\":\"read\",\"message_id\":"), event->message_id);
+  text_append_named_string(out, SLICE(",\"user_id\":"), event->from.uuid);
   text_append_char(out, '}');
   return true;
 }
@@ -221,9 +209,9 @@ static struct slice type_name(enum type type)
 static void append_who_and_where(struct text *out, enum type type, struct slice user,
                                  struct slice room)
 {
-  append_string(out, SLICE("{\"type\":"), type_name(type));
-  append_string(out, SLICE(",\"user_id\":"), user);
-  append_string(out, SLICE(",\"room_id\":"), room);
+  text_append_named_string(out, SLICE("{\"type\":"), type_name(type));
+  text_append_named_string(out, SLICE(",\"user_id\":"), user);
+  text_append_named_string(out, SLICE(",\"room_id\":"), room);
   text_append_char(out, '}');
 }
 
@@ -261,7 +249,7 @@ static bool encode_kick(struct arena *arena, const struct envelope *event, struc
   (void)arena;
   struct slice room = room_uuid(event);
   if (!is_about(event, reader) || !room.len) return false;
-  append_string(out, SLICE("{\"type\":\"kick\",\"room_id\":"), room);
+  text_append_named_string(out, SLICE("{\"type\":\"kick\",\"room_id\":"), room);
   text_append(out, SLICE(",\"message\":"));
   text_append(out, event->text.len ? event->text : SLICE("\"\""));
   text_append(out, SLICE(",\"permanent\":"));
@@ -287,7 +275,7 @@ static bool encode(struct arena *arena, const struct envelope *event, struct sli
 /* The client echoes the time; nobody looks at it. */
 static void ping(uint64_t now_ms, struct text *out)
 {
-  append_number(out, SLICE("{\"type\":\"ping\",\"time\":"), now_ms);
+  text_append_named_number(out, SLICE("{\"type\":\"ping\",\"time\":"), now_ms);
   text_append_char(out, '}');
 }
 
@@ -305,7 +293,7 @@ static void append_request(const struct command *command, struct text *out)
 
 static void reply_error(const struct command *command, enum err err, struct text *out)
 {
-  append_string(out, SLICE("{\"type\":\"error\",\"error\":"), err_code(err));
+  text_append_named_string(out, SLICE("{\"type\":\"error\",\"error\":"), err_code(err));
   text_append(out, SLICE(",\"request\":"));
   append_request(command, out);
   text_append_char(out, '}');

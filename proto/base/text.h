@@ -43,6 +43,20 @@ void text_append_format(struct text *text, const char *format, ...)
  * valid UTF-8. */
 void text_append_json_string(struct text *text, struct slice bytes);
 
+/* What stands in front of a member's value, `{"id":` or `,"id":`, and the value behind it. */
+static inline void text_append_named_number(struct text *text, struct slice name, uint64_t number)
+{
+  text_append(text, name);
+  text_append_number(text, number);
+}
+
+static inline void text_append_named_string(struct text *text, struct slice name,
+                                            struct slice value)
+{
+  text_append(text, name);
+  text_append_json_string(text, value);
+}
+
 /* JSON that is known to be valid, without the white space between its tokens,
  * so that an envelope stays one line. The bytes of every token stay as they are. */
 void text_append_json(struct text *text, struct slice json);

@@ -45,6 +45,16 @@ static void numbers(void **state)
   text_free(&text);
 }
 
+static void members_of_an_object(void **state)
+{
+  (void)state;
+  struct text text = {0};
+  text_append_named_number(&text, SLICE("{\"id\":"), 7);
+  text_append_named_string(&text, SLICE(",\"name\":"), SLICE("a \"b\""));
+  assert_text(&text, "{\"id\":7,\"name\":\"a \\\"b\\\"\"");
+  text_free(&text);
+}
+
 static void formats(void **state)
 {
   (void)state;
@@ -129,6 +139,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(it_grows),
       cmocka_unit_test(numbers),
+      cmocka_unit_test(members_of_an_object),
       cmocka_unit_test(formats),
       cmocka_unit_test(json_strings_are_escaped),
       cmocka_unit_test(json_strings_come_back),
