@@ -115,6 +115,12 @@ void directory_keep(struct backend *backend, const struct entry *entry)
   keep_entry(backend->directory, entry);
 }
 
+void directory_forget(struct backend *backend, enum owner_kind kind, struct slice id)
+{
+  struct known *known = look_up(backend->directory, kind, id);
+  if (known) forget(backend->directory, known);
+}
+
 struct slice directory_dialog_id(struct slice a, struct slice b, char *buffer)
 {
   bool in_order = slice_compare(a, b) <= 0;

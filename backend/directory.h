@@ -1,6 +1,6 @@
 /* The directory: who is who. Numbers and UUIDs of users, rooms and dialogs are
  * given once and never change, so what was read once stays in an LRU in front of
- * Redis. Names of users are their ids here until accounts come. */
+ * Redis. Names do: who renames somebody tells all nodes, which then forget the entry. */
 #ifndef PARLEY_BACKEND_DIRECTORY_H
 #define PARLEY_BACKEND_DIRECTORY_H
 
@@ -35,6 +35,10 @@ void directory_by_uuid(struct backend *backend, struct slice uuid, entry_fn *don
 
 /* Keeps in the LRU what another call brought along. */
 void directory_keep(struct backend *backend, const struct entry *entry);
+
+/* What was kept is wrong from now on (somebody has another name): the next one who asks asks
+ * Redis. What was never kept is no error. */
+void directory_forget(struct backend *backend, enum owner_kind kind, struct slice id);
 
 /* Writes "a|b", the smaller id first. `buffer` holds 257 bytes. */
 struct slice directory_dialog_id(struct slice a, struct slice b, char *buffer);

@@ -4,7 +4,7 @@
 static const char *const kind_names[] = {
     [OWNER_USER] = "user",   [OWNER_ROOM] = "room",     [OWNER_DIALOG] = "dialog",
     [OWNER_NODE] = "node",   [OWNER_NUMBER] = "number", [OWNER_UUID] = "uuid",
-    [OWNER_BLOCK] = "block",
+    [OWNER_BLOCK] = "block", [OWNER_KEY] = "key",
 };
 enum { KIND_COUNT = sizeof kind_names / sizeof kind_names[0] };
 

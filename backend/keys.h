@@ -17,7 +17,8 @@ enum owner_kind {
   OWNER_NODE,
   OWNER_NUMBER,
   OWNER_UUID,
-  OWNER_BLOCK
+  OWNER_BLOCK,
+  OWNER_KEY
 };
 
 /* Appends <prefix><kind>:{<id>}<suffix>. */

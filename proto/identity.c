@@ -7,17 +7,6 @@
 #include "base/text.h"
 #include "base/utf8.h"
 
-/* No control character: C0, DEL, or C1 (U+0080 to U+009F, C2 80 to C2 9F in UTF-8). */
-static bool has_control(struct slice text)
-{
-  for (size_t i = 0; i < text.len; i++) {
-    unsigned char c = (unsigned char)text.data[i];
-    if (c < 0x20 || c == 0x7f) return true;
-    if (c == 0xc2 && i + 1 < text.len && (unsigned char)text.data[i + 1] < 0xa0) return true;
-  }
-  return false;
-}
-
 /* Braces would end a Redis hash tag, the bar parts the two ids of a dialog. */
 static bool has_form(struct slice id)
 {
@@ -25,7 +14,7 @@ static bool has_form(struct slice id)
   for (size_t i = 0; i < id.len; i++) {
     if (id.data[i] == '{' || id.data[i] == '}' || id.data[i] == '|') return false;
   }
-  return utf8_valid(id) && !has_control(id);
+  return utf8_valid(id) && !utf8_has_control(id);
 }
 
 /* The author of notices. */

@@ -48,6 +48,17 @@ bool utf8_valid(struct slice bytes)
   return true;
 }
 
+bool utf8_has_control(struct slice bytes)
+{
+  const unsigned char *data = (const unsigned char *)bytes.data;
+  for (size_t i = 0; i < bytes.len; i++) {
+    if (data[i] < 0x20 || data[i] == 0x7f) return true;
+    /* C1 is C2 80 to C2 9F. */
+    if (data[i] == 0xc2 && i + 1 < bytes.len && data[i + 1] < 0xa0) return true;
+  }
+  return false;
+}
+
 size_t utf8_encode(uint32_t code_point, char out[4])
 {
   if (code_point < 0x80) {

@@ -115,6 +115,20 @@ static void test_the_lru_forgets_the_least_recently_used(void **state)
   node_end(&small);
 }
 
+static void test_who_is_renamed_is_forgotten(void **state)
+{
+  (void)state;
+  resolve(&node, OWNER_USER, "alice", true);
+  redis_ask(&redis, "HSET parley:user:{alice}:profile name Alice");
+  assert_true(slice_is(directory_find(node.backend, OWNER_USER, SLICE("alice"))->name, "alice"));
+  directory_forget(node.backend, OWNER_USER, SLICE("alice"));
+  assert_null(directory_find(node.backend, OWNER_USER, SLICE("alice")));
+  directory_forget(node.backend, OWNER_USER, SLICE("alice"));
+  directory_forget(node.backend, OWNER_ROOM, SLICE("lobby"));
+  assert_string_equal(resolve(&node, OWNER_USER, "alice", false).name, "Alice");
+  assert_int_equal(resolve(&node, OWNER_USER, "alice", false).num, 1);
+}
+
 static void test_dialog_ids_have_the_smaller_first(void **state)
 {
   (void)state;
@@ -223,6 +237,7 @@ int main(void)
       TEST(test_a_uuid_belongs_to_one),
       TEST(test_two_who_make_the_same_user_agree),
       TEST(test_the_lru_forgets_the_least_recently_used),
+      TEST(test_who_is_renamed_is_forgotten),
       TEST(test_dialog_ids_have_the_smaller_first),
       TEST(test_who_has_a_number),
       TEST(test_who_has_a_uuid),

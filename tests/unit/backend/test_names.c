@@ -31,6 +31,7 @@ static void test_keys(void **state)
   assert_key(OWNER_NUMBER, "u7", "", "parley:number:{u7}");
   assert_key(OWNER_UUID, "x", "", "parley:uuid:{x}");
   assert_key(OWNER_BLOCK, "12", "", "parley:block:{12}");
+  assert_key(OWNER_KEY, "3f2a", "", "parley:key:{3f2a}");
 }
 
 static void test_channels_are_read_back(void **state)

@@ -74,6 +74,19 @@ static void whole_texts(void **state)
   assert_true(utf8_valid(SLICE("a\0b")));
 }
 
+static void control_characters(void **state)
+{
+  (void)state;
+  static const char *const with[] = {"a\n", "\t", "a\x7f", "\xc2\x80", "a\xc2\x9f"};
+  static const char *const without[] = {"", "a b", "\xc2\xa0", "gr\xc3\xbc\xc3\x9f",
+                                        "\xe2\x80\x94"};
+  for (size_t i = 0; i < sizeof with / sizeof with[0]; i++)
+    assert_true(utf8_has_control(slice_of(with[i])));
+  for (size_t i = 0; i < sizeof without / sizeof without[0]; i++)
+    assert_false(utf8_has_control(slice_of(without[i])));
+  assert_true(utf8_has_control(SLICE("a\0b")));
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -81,6 +94,7 @@ int main(void)
       cmocka_unit_test(known_encodings),
       cmocka_unit_test(malformed_sequences_are_refused),
       cmocka_unit_test(whole_texts),
+      cmocka_unit_test(control_characters),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
