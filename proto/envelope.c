@@ -107,7 +107,7 @@ static bool has_body(const struct envelope *envelope)
   return envelope->text.len || envelope->thread.len || envelope->attachments.len ||
          envelope->fields.len || envelope->reactions.len || envelope->message_id ||
          envelope->user.kind != PARTY_NONE || envelope->permanent || envelope->edited_ms ||
-         envelope->session.len;
+         envelope->session.len || envelope->credential.len;
 }
 
 static void write_body(struct text *out, const struct envelope *envelope)
@@ -125,6 +125,9 @@ static void write_body(struct text *out, const struct envelope *envelope)
   if (envelope->permanent) text_append(MEMBER(&object, "permanent"), SLICE("true"));
   if (envelope->edited_ms) text_append_number(MEMBER(&object, "edited"), envelope->edited_ms);
   if (envelope->session.len) text_append_json_string(MEMBER(&object, "session"), envelope->session);
+  if (envelope->credential.len) {
+    text_append_json_string(MEMBER(&object, "credential"), envelope->credential);
+  }
   object_close(&object);
 }
 

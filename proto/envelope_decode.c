@@ -282,6 +282,7 @@ static bool read_body(struct reading *reading, void *target)
       {NAME("permanent"), read_bool, offsetof(struct envelope, permanent), 0},
       {NAME("edited"), read_number, offsetof(struct envelope, edited_ms), 0},
       {NAME("session"), read_plain, offsetof(struct envelope, session), 0},
+      {NAME("credential"), read_plain, offsetof(struct envelope, credential), 0},
   };
   return read_members(reading, target, MEMBERS(members));
 }

@@ -74,6 +74,7 @@ static void everything_at_once(void **state)
       .permanent = true,
       .edited_ms = 1700000000456,
       .session = SLICE("gw-3f2a.0-5k"),
+      .credential = SLICE("3f\"2a"),
   };
   assert_line(&envelope,
               "{\"v\":1,\"id\":9007199254740991,\"seq\":2,\"kind\":\"notice\",\"ts\":3,"
@@ -87,7 +88,8 @@ static void everything_at_once(void **state)
               "\"body\":{\"text\":\"\\/\",\"thread\":4.0,\"attachments\":[1.0,\"a b\"],"
               "\"fields\":{\"a b\":1e3},\"reactions\":{\"x\":5},\"message\":6,"
               "\"user\":{\"id\":\"alice\",\"num\":7,\"uuid\":\"uuid-7\",\"name\":\"Alice\"},"
-              "\"permanent\":true,\"edited\":1700000000456,\"session\":\"gw-3f2a.0-5k\"}}");
+              "\"permanent\":true,\"edited\":1700000000456,\"session\":\"gw-3f2a.0-5k\","
+              "\"credential\":\"3f\\\"2a\"}}");
 }
 
 static void what_is_empty_is_left_out(void **state)
@@ -99,6 +101,9 @@ static void what_is_empty_is_left_out(void **state)
       .kind = KIND_ROOM_ENTERED, .keep = KEEP_LOG, .to = {.kind = PARTY_ALL}};
   assert_line(&entered, "{\"v\":1,\"id\":0,\"seq\":0,\"kind\":\"room.entered\",\"ts\":0,"
                         "\"to\":{\"kind\":\"all\"}}");
+  const struct envelope revoked = {.kind = KIND_SESSION_REVOKED, .credential = SLICE("3f2a")};
+  assert_line(&revoked, "{\"v\":1,\"id\":0,\"seq\":0,\"kind\":\"session.revoked\",\"ts\":0,"
+                        "\"body\":{\"credential\":\"3f2a\"}}");
 }
 
 static void names_are_escaped(void **state)

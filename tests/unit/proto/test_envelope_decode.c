@@ -49,6 +49,7 @@ static void everything_comes_back(void **state)
       .permanent = true,
       .edited_ms = 1700000000456,
       .session = SLICE("gw 1"),
+      .credential = SLICE("3f\"2a"),
   };
   in.dialog.kind = PARTY_DIALOG;
   for (enum envelope_kind kind = 0; kind < KIND_COUNT; kind++) {
@@ -82,6 +83,7 @@ static void everything_comes_back(void **state)
     assert_true(out.permanent);
     assert_int_equal(out.edited_ms, in.edited_ms);
     assert_true(slice_equal(out.session, in.session));
+    assert_true(slice_equal(out.credential, in.credential));
     text_free(&line);
     arena_reset(&arena);
   }
@@ -193,6 +195,7 @@ static const char *const bad_lines[] = {
     WHOLE ",\"body\":{\"edited\":true}}",
     WHOLE ",\"body\":{\"edited\":\"1\"}}",
     WHOLE ",\"body\":{\"session\":9}}",
+    WHOLE ",\"body\":{\"credential\":[\"x\"]}}",
     /* what would spoil a frame if it were spliced into one */
     WHOLE ",\"body\":{\"text\":\"\n\"}}",
     WHOLE ",\"body\":{\"text\":\"\xff\"}}",
