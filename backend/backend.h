@@ -25,6 +25,8 @@ struct pushes;
 struct presence;
 struct probe;
 
+enum { TOKEN_SECRET_MIN_BYTES = 32 };
+
 /* Bounds (design.md, Redis). */
 struct backend_limits {
   unsigned inbox_messages;     /* 10,000 */
@@ -33,6 +35,7 @@ struct backend_limits {
   unsigned log_days;           /* 7 */
   unsigned dedupe_seconds;     /* 300 */
   unsigned reader_days;        /* 30: so long entries wait for a protocol that acknowledges */
+  unsigned credential_seconds; /* 30 days: keys and tokens are good for so long */
   unsigned lease_ms;           /* 5,000: a node not heard of for so long is dead */
   unsigned command_timeout_ms; /* 2,000 */
   unsigned directory_entries;  /* 100,000 */
@@ -43,6 +46,9 @@ struct backend_options {
   const char *redis;  /* URL: redis://[user:password@]host[:port][/db], unix://path */
   const char *prefix; /* "parley:" */
   const char *node;   /* this node's id */
+  /* What tokens are signed with, TOKEN_SECRET_MIN_BYTES or more. NULL: it is made once, kept in Redis
+   * (parley:token-secret), and all nodes have it from there. */
+  const char *token_secret;
   struct backend_limits limits;
 };
 

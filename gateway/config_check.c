@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <sys/random.h>
 
+#include "backend.h"
 #include "redis_url.h"
 
 enum { NAME_MAX_BYTES = 64, WARNINGS_MAX = 16, TOKEN_GOOD_BYTES = 16 };
@@ -135,6 +136,14 @@ static bool check_auth(struct config *config, struct complaint complaint)
   return true;
 }
 
+static bool check_token_secret(const struct config *config, struct complaint complaint)
+{
+  size_t len = strlen(config->token_secret);
+  if (len == 0 || len >= TOKEN_SECRET_MIN_BYTES) return true;
+  return complain(complaint, "token-secret: %d characters at least, it has %zu",
+                  TOKEN_SECRET_MIN_BYTES, len);
+}
+
 static bool check_origins(const struct config *config, struct complaint complaint)
 {
   for (size_t i = 0; i < config->origins.count; i++) {
@@ -175,8 +184,9 @@ bool config_complete(struct config *config, struct complaint complaint)
 {
   return check_names(config, complaint) && check_listen(config, complaint) &&
          check_redis(config, complaint) && check_sizes(config, complaint) &&
-         check_auth(config, complaint) && check_origins(config, complaint) &&
-         read_networks(config, complaint) && read_routes(config, complaint);
+         check_auth(config, complaint) && check_token_secret(config, complaint) &&
+         check_origins(config, complaint) && read_networks(config, complaint) &&
+         read_routes(config, complaint);
 }
 
 bool config_allows_origin(const struct config *config, struct slice origin)

@@ -23,6 +23,7 @@ enum {
   TICK_MS = 100,
   WHEEL_SLOTS = 512,
   NODE_ID_BYTES = 192,
+  SECONDS_A_DAY = 86400,
 };
 
 /* What only the node's own run needs. */
@@ -243,6 +244,7 @@ static struct backend *connect_backend(struct node *node, const char *redis_url)
       .redis = redis_url,
       .prefix = config->prefix,
       .node = node->id,
+      .token_secret = *config->token_secret ? config->token_secret : NULL,
       .limits =
           {
               .inbox_messages = config->inbox_messages,
@@ -251,6 +253,7 @@ static struct backend *connect_backend(struct node *node, const char *redis_url)
               .log_days = config->log_days,
               .dedupe_seconds = config->dedupe_seconds,
               .reader_days = config->reader_days,
+              .credential_seconds = config->credential_days * SECONDS_A_DAY,
               .lease_ms = config->lease_ms,
               .command_timeout_ms = config->redis_timeout_ms,
               .directory_entries = config->directory_entries,

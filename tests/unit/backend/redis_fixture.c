@@ -287,6 +287,7 @@ struct backend_limits node_limits(void)
       .log_days = 7,
       .dedupe_seconds = 300,
       .reader_days = 30,
+      .credential_seconds = 30 * 86400,
       .lease_ms = 5000,
       .command_timeout_ms = 2000,
       .directory_entries = 100000,

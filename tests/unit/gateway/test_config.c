@@ -93,6 +93,8 @@ static void defaults_are_those_of_the_design(void **state)
   assert_int_equal(config.inbox_messages, 10000);
   assert_int_equal(config.log_messages, 1000);
   assert_int_equal(config.dedupe_seconds, 300);
+  assert_string_equal(config.token_secret, "");
+  assert_int_equal(config.credential_days, 30);
   assert_int_equal(config.auth, AUTH_OPEN);
   assert_int_equal(config.log_level, LOG_INFO);
   assert_int_equal(config.log_format, LOG_KEY_VALUE);
@@ -173,6 +175,8 @@ static void every_type_is_read(void **state)
              "trusted-proxies = 10.0.0.0/8,fd00::/8\n"
              "routes = simple=/s,/ ; messaging = /m\n"
              "admin-token = a#b=c-0123456789\n"
+             "token-secret = 0123456789 abcdef 0123456789 abc\n"
+             "credential-days = 3650\n"
              "data = /var/lib/par ley");
   struct config config = loaded(ARGUMENTS("--config", file_path), no_environment);
   assert_int_equal(config.message_bytes, 2048);
@@ -189,6 +193,8 @@ static void every_type_is_read(void **state)
   assert_string_equal(config.origins.items[1], "https://b.example:8443");
   assert_int_equal(config.trusted_networks.count, 2);
   assert_string_equal(config.admin_token, "a#b=c-0123456789");
+  assert_string_equal(config.token_secret, "0123456789 abcdef 0123456789 abc");
+  assert_int_equal(config.credential_days, 3650);
   assert_string_equal(config.data, "/var/lib/par ley");
   assert_int_equal(config.route_table.count, 3);
   assert_ptr_equal(routes_find(&config.route_table, SLICE("/")), protocol_by_name(SLICE("simple")));
@@ -264,6 +270,8 @@ static void a_bad_form_or_combination_is_told(void **state)
                       "origins: 'a.example' is not like https://example.org");
   assert_refused_with("--trusted-proxies=10.0.0.0/8,lan", "trusted-proxies: 'lan' is no network");
   assert_refused_with("--admin-token=a b", "admin-token: only printable ASCII, no blanks");
+  assert_refused_with("--token-secret=0123456789abcdef0123456789abcde",
+                      "token-secret: 32 characters at least, it has 31");
   assert_refused_with("--routes=nosuch=/x", "routes: there is no protocol 'nosuch'");
   assert_refused_with("--routes=simple=x", "routes: 'x' is no path");
   assert_refused_with("--routes=simple", "routes: '' is no path");
@@ -397,15 +405,19 @@ static void what_is_printed_can_be_read_again(void **state)
 static void secrets_are_not_printed(void **state)
 {
   (void)state;
-  struct config config = loaded(ARGUMENTS("--redis=redis://me:pass@wo:rd@h:6379/1"),
-                                ENVIRONMENT("PARLEY_ADMIN_TOKEN=0123456789abcdef"));
+  struct config config =
+      loaded(ARGUMENTS("--redis=redis://me:pass@wo:rd@h:6379/1"),
+             ENVIRONMENT("PARLEY_ADMIN_TOKEN=0123456789abcdef",
+                         "PARLEY_TOKEN_SECRET=abcdefghijklmnopqrstuvwxyz012345"));
   struct text text = printed(&config);
   assert_null(strstr(text.data, "pass"));
   assert_null(strstr(text.data, "wo:rd"));
   assert_null(strstr(text.data, "0123456789abcdef"));
+  assert_null(strstr(text.data, "abcdefghij"));
   assert_non_null(strstr(text.data, "# from: flag; a secret is not shown\n"
                                     "# redis = redis://me:***@h:6379/1\n"));
   assert_non_null(strstr(text.data, "# admin-token = ***\n"));
+  assert_non_null(strstr(text.data, "# token-secret = ***\n"));
   text_free(&text);
   config_free(&config);
 }
