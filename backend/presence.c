@@ -17,7 +17,7 @@
 #include "push.h"
 #include "store.h"
 
-/* Of presence_join's answer, in front of the rooms and the contacts. */
+/* Of presence_join's answer, in front of the rooms, the contacts and the bans. */
 enum {
   JOINED_NUM,
   JOINED_UUID,
@@ -26,6 +26,7 @@ enum {
   JOINED_TELL,
   JOINED_ROOMS,
   JOINED_CONTACTS,
+  JOINED_BANS,
   JOINED_HEAD
 };
 
@@ -171,21 +172,24 @@ static struct slice *read_ids(const struct redisReply *reply, size_t first, size
   return ids;
 }
 
-/* ERR_OK: `rooms`, `contacts` and the page's messages are the caller's to free. */
+/* ERR_OK: `rooms`, `contacts`, `bans` and the page's messages are the caller's to free. */
 static enum err read_joined(const struct joining *joining, const struct redisReply *reply,
                             struct presence_joined *joined)
 {
-  uint64_t sessions, tell, room_count, contact_count;
+  uint64_t sessions, tell, room_count, contact_count, ban_count;
   if (reply->type != REDIS_REPLY_ARRAY || reply->elements < JOINED_HEAD) return ERR_INTERNAL;
   if (!reply_number(reply->element[JOINED_NUM], &joined->num)) return ERR_INTERNAL;
   if (!reply_number(reply->element[JOINED_SESSIONS], &sessions)) return ERR_INTERNAL;
   if (!reply_number(reply->element[JOINED_TELL], &tell)) return ERR_INTERNAL;
   if (!reply_number(reply->element[JOINED_ROOMS], &room_count)) return ERR_INTERNAL;
   if (!reply_number(reply->element[JOINED_CONTACTS], &contact_count)) return ERR_INTERNAL;
+  if (!reply_number(reply->element[JOINED_BANS], &ban_count)) return ERR_INTERNAL;
   size_t ids = reply->elements - JOINED_HEAD;
   if (room_count > ids || contact_count > ids - room_count) return ERR_INTERNAL;
+  if (ban_count > ids - room_count - contact_count) return ERR_INTERNAL;
   size_t contacts = JOINED_HEAD + (size_t)room_count;
-  enum err err = page_read(reply, contacts + (size_t)contact_count, &joined->unread);
+  size_t bans = contacts + (size_t)contact_count;
+  enum err err = page_read(reply, bans + (size_t)ban_count, &joined->unread);
   if (err != ERR_OK) return err;
   joined->uuid = reply_slice(reply->element[JOINED_UUID]);
   joined->name = reply_slice(reply->element[JOINED_NAME]);
@@ -196,6 +200,8 @@ static enum err read_joined(const struct joining *joining, const struct redisRep
   joined->tell_contacts = tell;
   joined->contacts = read_ids(reply, contacts, (size_t)contact_count);
   joined->contact_count = (size_t)contact_count;
+  joined->bans = read_ids(reply, bans, (size_t)ban_count);
+  joined->ban_count = (size_t)ban_count;
   return ERR_OK;
 }
 
@@ -231,6 +237,7 @@ static void on_joined(void *arg, enum err err, const struct redisReply *reply)
   joining->done(joining->arg, &joined);
   free((void *)joined.rooms);
   free((void *)joined.contacts);
+  free((void *)joined.bans);
   free((void *)joined.unread.messages);
   free(joining);
 }
@@ -245,6 +252,7 @@ static void write_keys(struct store *store, struct slice user)
   store_key(store, OWNER_USER, user, ":inbox");
   store_key(store, OWNER_USER, user, ":unread:reactions");
   store_key(store, OWNER_USER, user, ":contacts");
+  store_key(store, OWNER_USER, user, ":bans");
 }
 
 /* "node protocol since device", as `redis-cli HGETALL parley:user:{31}:sessions` shows it. */
@@ -270,7 +278,7 @@ static void send_join(struct joining *joining, uint64_t num, const char *uuid)
       [PRESENCE_SHARED] = "shared", [PRESENCE_REFUSE] = "refuse", [PRESENCE_REPLACE] = "replace"};
   struct store *store = joining->backend->store;
   const struct presence_join *join = &joining->join;
-  store_begin(store, SCRIPT_presence_join, 8, num ? 15 : 13);
+  store_begin(store, SCRIPT_presence_join, 9, num ? 15 : 13);
   write_keys(store, join->user);
   store_arg(store, join->session);
   write_record(joining);

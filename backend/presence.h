@@ -32,6 +32,8 @@ struct presence_joined {
   bool tell_contacts;           /* that the user is online now, as contacts.h says */
   const struct slice *contacts; /* where wanted, or to be told */
   size_t contact_count;
+  const struct slice *bans; /* ids of the rooms, public or not, that the user is banned from */
+  size_t ban_count;
 };
 
 typedef void joined_fn(void *arg, const struct presence_joined *joined);

@@ -1,14 +1,16 @@
 -- A session of a user begins: takeover or refusal, the session's record, and with it the
 -- first page of the inbox.
--- KEYS: profile, sessions, rooms, unread, unread:messages, inbox, unread:reactions, contacts
+-- KEYS: profile, sessions, rooms, unread, unread:messages, inbox, unread:reactions, contacts,
+--   bans
 -- ARGV: 1 session, 2 its record ("node protocol since device"), 3 protocol, 4 device,
 --   5 shared, refuse or replace, 6 '1': the protocol acknowledges, 7 now (ms), 8 the user's
 --   channel, 9 page after this seq, 10 so many at most, 11 so many bytes at most, 12 entries
 --   are kept from this day on, 13 '1': the contacts are wanted; for a new user besides: 14 num,
 --   15 uuid
 -- Answers NOUSER; CONFLICT; or num, uuid, name, sessions, whether the contacts are to be told
--- (contacts_news.lua), how many rooms, how many contacts, the rooms, the contacts where they are
--- wanted or to be told, and the page as list_page does.
+-- (contacts_news.lua), how many rooms, how many contacts, how many bans, the rooms, the contacts
+-- where they are wanted or to be told, the rooms that the user is banned from, and the page as
+-- list_page does.
 -- include page
 local user = redis.call('HMGET', KEYS[1], 'num', 'uuid', 'name', 'shown')
 if not user[1] then
@@ -47,9 +49,11 @@ else
   if ARGV[13] == '1' then contacts = redis.call('SMEMBERS', KEYS[8]) end
 end
 local rooms = redis.call('SMEMBERS', KEYS[3])
-local out = {user[1], user[2], user[3] or '', sessions, tell and 1 or 0, #rooms, #contacts}
+local bans = redis.call('SMEMBERS', KEYS[9])
+local out = {user[1], user[2], user[3] or '', sessions, tell and 1 or 0, #rooms, #contacts, #bans}
 for i = 1, #rooms do out[#out + 1] = rooms[i] end
 for i = 1, #contacts do out[#out + 1] = contacts[i] end
+for i = 1, #bans do out[#out + 1] = bans[i] end
 page(out, KEYS[4], KEYS[5], KEYS[6], KEYS[7], tonumber(ARGV[9]), tonumber(ARGV[10]),
   tonumber(ARGV[11]), tonumber(ARGV[12]))
 return out

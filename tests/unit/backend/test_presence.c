@@ -48,6 +48,45 @@ static void test_a_new_user_is_made(void **state)
   assert_string_equal(redis_ask(&redis, "GET parley:numbers:users"), "1");
 }
 
+struct bans {
+  bool done;
+  char ids[64]; /* a blank behind each */
+};
+
+static void on_bans(void *arg, const struct presence_joined *joined)
+{
+  struct bans *bans = arg;
+  size_t at = 0;
+  assert_int_equal(joined->err, ERR_OK);
+  assert_int_equal(joined->room_count, 1);
+  assert_int_equal(joined->contact_count, 1);
+  assert_int_equal(joined->unread.count, 1);
+  for (size_t i = 0; i < joined->ban_count; i++)
+    at += (size_t)snprintf(bans->ids + at, sizeof bans->ids - at, "%.*s ",
+                           SLICE_ARG(joined->bans[i]));
+  bans->done = true;
+}
+
+static void test_joining_brings_the_rooms_that_one_is_banned_from(void **state)
+{
+  (void)state;
+  enter(&node, "lobby", "31", "\"kind\":\"room.entered\"}");
+  push(&node, "31", "", REST("x"));
+  redis_ask(&redis, "HSET parley:user:{31}:profile num 7 uuid u");
+  redis_ask(&redis, "SADD parley:user:{31}:contacts bob");
+  redis_ask(&redis, "SADD parley:user:{31}:bans den");
+  struct presence_join call = {.user = SLICE("31"),
+                               .session = SLICE("gw-1-a"),
+                               .protocol = SLICE("concord"),
+                               .contacts = true,
+                               .page_count = 100,
+                               .page_bytes = 65536};
+  struct bans bans = {0};
+  presence_join(node.backend, &call, on_bans, &bans);
+  WAIT(base, bans.done);
+  assert_string_equal(bans.ids, "den ");
+}
+
 static void test_joining_brings_unread_messages_and_rooms(void **state)
 {
   (void)state;
@@ -212,6 +251,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       TEST(test_a_new_user_is_made),
       TEST(test_joining_brings_unread_messages_and_rooms),
+      TEST(test_joining_brings_the_rooms_that_one_is_banned_from),
       TEST(test_refusal_is_by_protocol_and_device),
       TEST(test_takeover_tells_the_older_session),
       TEST(test_leaving_is_idempotent_and_in_two_steps),
