@@ -92,8 +92,9 @@ void dialog_append(struct backend *backend, const struct dialog_append *append, 
 void message_get(struct backend *backend, struct owner owner, uint64_t message_id, page_fn *done,
                  void *arg)
 {
-  store_begin(backend->store, SCRIPT_message_get, 1, 1);
+  store_begin(backend->store, SCRIPT_message_get, 2, 1);
   owner_key(backend, owner, keys_of(owner)->messages);
+  owner_key(backend, owner, keys_of(owner)->reactions);
   store_number(backend->store, message_id);
   page_send(backend, done, arg);
 }

@@ -24,7 +24,8 @@ void message_owner(struct backend *backend, uint64_t message_id, owner_fn *done,
 
 /* Appends to a dialog's log: dedupe, stamp, append, trim; publishes nothing. What follows
  * is inbox_push with this id (struct inbox_push.id), which is idempotent: a retry after a
- * crash in between completes it. ERR_OK with `repeated` for the same send again. */
+ * crash in between completes it. ERR_OK with `repeated` for the same send again; it may have been
+ * edited meanwhile: what is pushed then is the stamp's `rest`, where it has one. */
 struct dialog_append {
   struct slice dialog; /* "a|b" */
   struct slice dedupe, rest;
@@ -32,12 +33,12 @@ struct dialog_append {
 void dialog_append(struct backend *backend, const struct dialog_append *append, stamp_fn *done,
                    void *arg);
 
-/* The one message, a page of none or one. */
+/* The one message with its reactions, a page of none or one. */
 void message_get(struct backend *backend, struct owner owner, uint64_t message_id, page_fn *done,
                  void *arg);
 
 /* The newest `count` messages of a log up to and including `end_id` (0: the newest),
- * oldest first; `more`: there are older ones. An `end_id` that is not in the log:
+ * oldest first, with their reactions; `more`: there are older ones. An `end_id` that is not in the log:
  * ERR_NOT_FOUND. */
 void messages_latest(struct backend *backend, struct owner owner, uint64_t end_id, unsigned count,
                      page_fn *done, void *arg);

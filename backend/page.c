@@ -47,7 +47,7 @@ static bool skip(struct slice *text, struct slice word)
 static bool read_stored(struct slice line, struct stored *stored)
 {
   struct slice rest = line;
-  stored->line = line;
+  *stored = (struct stored){.line = line};
   return skip(&rest, SLICE("{\"v\":1,\"id\":")) && read_digits(&rest, &stored->id) &&
          skip(&rest, SLICE(",\"seq\":")) && read_digits(&rest, &stored->seq);
 }
@@ -59,12 +59,16 @@ enum err page_read(const struct redisReply *reply, size_t first, struct page *pa
   if (reply->type != REDIS_REPLY_ARRAY || reply->elements < first + 2) return ERR_INTERNAL;
   if (!reply_number(reply->element[first], &page->seq)) return ERR_INTERNAL;
   if (!reply_number(reply->element[first + 1], &more)) return ERR_INTERNAL;
-  size_t count = reply->elements - first - 2;
-  struct stored *messages = count ? memory_alloc(count * sizeof *messages) : NULL;
-  for (size_t i = 0; i < count; i++) {
-    if (read_stored(reply_slice(reply->element[first + 2 + i]), &messages[i])) continue;
-    free(messages);
-    return ERR_INTERNAL;
+  size_t most = reply->elements - first - 2, count = 0;
+  struct stored *messages = most ? memory_alloc(most * sizeof *messages) : NULL;
+  for (size_t i = 0; i < most; i++) {
+    struct slice text = reply_slice(reply->element[first + 2 + i]);
+    if (count && slice_starts_with(text, SLICE("["))) {
+      messages[count - 1].reactions = text;
+    } else if (!read_stored(text, &messages[count++])) {
+      free(messages);
+      return ERR_INTERNAL;
+    }
   }
   *page = (struct page){
       .err = ERR_OK, .messages = messages, .count = count, .more = more != 0, .seq = page->seq};

@@ -1,5 +1,5 @@
-/* Pages as the scripts answer them: the newest seq, 1 when there is more, the lines.
- * Private to backend/. */
+/* Pages as the scripts answer them: the newest seq, 1 when there is more, the lines; behind a
+ * line its reactions, which begin with a bracket. Private to backend/. */
 #ifndef PARLEY_BACKEND_PAGE_H
 #define PARLEY_BACKEND_PAGE_H
 

@@ -76,7 +76,8 @@ static const struct {
     {"NOTMEMBER", ERR_NOT_IN_ROOM},
 };
 
-/* "id seq", with '=' in front where it is that of an earlier push. */
+/* "id seq", with '=' in front where it is that of an earlier push, and then behind it what is
+ * kept of that, where it was asked for. */
 static struct stamp read_stamp(struct slice text)
 {
   for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++)
@@ -86,7 +87,8 @@ static struct stamp read_stamp(struct slice text)
   char *end;
   stamp.id = strtoull(at, &end, 10);
   if (end == at || *end != ' ') return (struct stamp){.err = ERR_INTERNAL};
-  stamp.seq = strtoull(end + 1, NULL, 10);
+  stamp.seq = strtoull(end + 1, &end, 10);
+  if (*end == ' ') stamp.rest = slice_skip(text, (size_t)(end + 1 - text.data));
   return stamp;
 }
 

@@ -12,14 +12,17 @@ struct stamp {
   enum err err;     /* ERR_OK, or why there is no stamp */
   uint64_t id, seq; /* seq 0: not counted, nothing was stored */
   bool repeated;    /* the same send again: this is the stamp of the first one */
+  struct slice
+      rest; /* dialog_append, repeated: what its log holds behind the stamp now; else empty */
 };
 
 typedef void stamp_fn(void *arg, const struct stamp *stamp);
 
-/* One stored message: its whole line. */
+/* One stored message: its whole line. `reactions` is filled by message_get and messages_latest
+ * alone: the users of each, [["<reaction>","<user>",...],...], JSON; empty: none. */
 struct stored {
   uint64_t id, seq;
-  struct slice line;
+  struct slice line, reactions;
 };
 
 /* A run of a list, oldest first. */

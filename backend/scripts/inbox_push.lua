@@ -10,7 +10,7 @@
 local call = redis.call
 local list, messages, counters, sent = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local stored = ARGV[8] == '1'
-local known = #ARGV > 10 and ARGV[10]
+local known, current = #ARGV > 10 and ARGV[10], false
 local counter = call('HMGET', counters, 'seq', 'block', 'n', 'day', ARGV[9])
 -- include allocate
 local length

@@ -5,7 +5,7 @@
 -- Answers as inbox_push, but for FULL and STALE; NOROOM; BANNED; NOTMEMBER.
 local call = redis.call
 local list, messages, counters, reactions, sent = KEYS[1], KEYS[2], KEYS[3], KEYS[6], KEYS[7]
-local known = false
+local known, current = false, false
 local counter = call('HMGET', counters, 'seq', 'block', 'n', 'day', ARGV[9], 'num', 'public', 'keep')
 if not counter[6] then return 'NOROOM' end
 if call('SISMEMBER', KEYS[5], ARGV[6]) == 1 then return 'BANNED' end

@@ -1,7 +1,8 @@
 -- What inbox_push, room_send and dialog_append have in common, part one: the stamp. Takes
 -- `messages` and `counters` (keys), `counter` (its seq, block, n, day and wait field), `sent` (a
--- key, or nothing), `stored`, and `known`: an id that another log gave out, or false; ARGV as
--- they say. Gives `id`, `seq`, `stamp`, `line`, `fresh`, `block`, `n`.
+-- key, or nothing), `stored`, `known`: an id that another log gave out, or false, and `current`:
+-- whether a repeated send is answered with what is kept of it now; ARGV as they say. Gives `id`,
+-- `seq`, `stamp`, `line`, `fresh`, `block`, `n`.
 --
 -- The wait field keeps a node's pushes in order: it stands from the first one that has to be
 -- called again until it is, and those behind it, which are on their way already, are refused
@@ -32,6 +33,10 @@ local seq = stored and string.format('%d', (counter[1] or 0) + 1) or '0'
 local stamp = id .. ' ' .. seq
 if sent then
   local first = call('SET', sent, stamp, 'NX', 'GET', 'PX', ARGV[7])
-  if first then return '=' .. first end
+  if first then
+    local there = current and call('HGET', messages, string.match(first, '%d+'))
+    if not there then return '=' .. first end
+    return '=' .. first .. string.gsub(there, '^{"v":1,"id":%d+,"seq":%d+,', ' ', 1)
+  end
 end
 local line = '{"v":1,"id":' .. id .. ',"seq":' .. seq .. ',' .. ARGV[1]

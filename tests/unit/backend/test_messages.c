@@ -49,10 +49,18 @@ static int after(void **state)
   assert_int_equal(outcome.times, 1);                          \
   return outcome
 
+/* `lines`: what the log holds of a message that was appended before. */
+static void on_appended(void *arg, const struct stamp *stamp)
+{
+  struct outcome *outcome = arg;
+  on_stamp(outcome, stamp);
+  snprintf(outcome->lines, sizeof outcome->lines, "%.*s", SLICE_ARG(stamp->rest));
+}
+
 static struct outcome append(const char *dedupe, const char *rest)
 {
   struct dialog_append append = {dialog.id, slice_of(dedupe), slice_of(rest)};
-  OUTCOME(dialog_append(node.backend, &append, on_stamp, &outcome));
+  OUTCOME(dialog_append(node.backend, &append, on_appended, &outcome));
 }
 
 static struct outcome push_id(struct node *by, const char *user, uint64_t id, const char *rest)
@@ -61,14 +69,25 @@ static struct outcome push_id(struct node *by, const char *user, uint64_t id, co
   OUTCOME(inbox_push(by->backend, &push, on_stamp, &outcome));
 }
 
+/* `rooms`: the reactions of each message, a blank behind each. */
+static void on_reacted_page(void *arg, const struct page *page)
+{
+  struct outcome *outcome = arg;
+  size_t at = 0;
+  on_page(outcome, page);
+  for (size_t i = 0; i < page->count; i++)
+    at += (size_t)snprintf(outcome->rooms + at, sizeof outcome->rooms - at, "%.*s ",
+                           SLICE_ARG(page->messages[i].reactions));
+}
+
 static struct outcome get(struct owner owner, uint64_t id)
 {
-  OUTCOME(message_get(node.backend, owner, id, on_page, &outcome));
+  OUTCOME(message_get(node.backend, owner, id, on_reacted_page, &outcome));
 }
 
 static struct outcome latest(struct owner owner, uint64_t end_id, unsigned count)
 {
-  OUTCOME(messages_latest(node.backend, owner, end_id, count, on_page, &outcome));
+  OUTCOME(messages_latest(node.backend, owner, end_id, count, on_reacted_page, &outcome));
 }
 
 static struct outcome edit(struct owner owner, uint64_t id, const char *rest, const char *event)
@@ -461,6 +480,28 @@ static void test_a_late_push_of_a_deleted_message_is_none(void **state)
   assert_int_equal(keys_that_hold("secret"), 0);
 }
 
+/* A crash between log and inbox, an edit, and then the sender's retry. */
+static void test_a_late_push_of_an_edited_message_is_of_what_it_says_now(void **state)
+{
+  (void)state;
+  append("", REST("other"));
+  struct outcome first = append("aaaa", REST("secret"));
+  assert_string_equal(first.lines, "");
+  assert_int_equal(edit(inbox, first.id, REST("mended"), "").err, ERR_NOT_FOUND);
+  assert_int_equal(edit(dialog, first.id, REST("mended"), "").err, ERR_OK);
+  struct outcome again = append("aaaa", REST("secret"));
+  assert_true(again.repeated);
+  assert_int_equal(again.id, first.id);
+  assert_int_equal(again.seq, 2);
+  assert_string_equal(again.lines, REST("mended"));
+  assert_int_equal(push_id(&node, "bob", again.id, again.lines).err, ERR_OK);
+  assert_string_equal(get(inbox, first.id).lines, LINE("65538", "1", "mended") "\n");
+  assert_int_equal(keys_that_hold("secret"), 0);
+  delete_one(inbox, first.id, "");
+  delete_one(dialog, first.id, "");
+  assert_string_equal(append("aaaa", REST("secret")).lines, "");
+}
+
 /* ---- reactions ---------------------------------------------------------------------- */
 
 static void test_reactions_are_sets(void **state)
@@ -559,6 +600,30 @@ static void test_reactions_leave_with_what_is_trimmed(void **state)
   node_end(&small);
 }
 
+static void test_reactions_are_read_with_their_messages(void **state)
+{
+  (void)state;
+  for (int i = 0; i < 4; i++) say(&node, "lobby", "alice", "", REST("x"));
+  react(lobby, 65538, "bob", "+1", true);
+  react(lobby, 65538, "carol", "+1", true);
+  react(lobby, 65538, "bob", "[]", true);
+  react(lobby, 65540, "bob", "{", true);
+  struct outcome read = latest(lobby, 0, 10);
+  assert_int_equal(read.count, 4);
+  assert_string_equal(read.rooms,
+                      " [[\"+1\",\"bob\",\"carol\"],[\"[]\",\"bob\"]]  [[\"{\",\"bob\"]] ");
+  assert_string_equal(read.lines, LINE("65537", "1", "x") "\n" LINE("65538", "2", "x") "\n" LINE(
+                                      "65539", "3", "x") "\n" LINE("65540", "4", "x") "\n");
+  assert_string_equal(latest(lobby, 65539, 2).rooms,
+                      "[[\"+1\",\"bob\",\"carol\"],[\"[]\",\"bob\"]]  ");
+  assert_string_equal(get(lobby, 65540).rooms, "[[\"{\",\"bob\"]] ");
+  assert_int_equal(get(lobby, 65540).count, 1);
+  assert_string_equal(get(lobby, 65537).rooms, " ");
+  react(lobby, 65540, "bob", "{", false);
+  assert_string_equal(get(lobby, 65540).rooms, " ");
+  assert_int_equal(log_page(&node, "lobby", 0, 10, 65536).count, 4);
+}
+
 /* ---- cursors ------------------------------------------------------------------------ */
 
 static void test_read_cursors_never_go_back(void **state)
@@ -638,11 +703,13 @@ int main(void)
       TEST(test_delete_leaves_no_trace),
       TEST(test_a_room_message_goes_from_its_log),
       TEST(test_a_late_push_of_a_deleted_message_is_none),
+      TEST(test_a_late_push_of_an_edited_message_is_of_what_it_says_now),
       TEST(test_reactions_are_sets),
       TEST(test_reactions_that_look_like_numbers_and_one_message_from_another),
       TEST(test_reactions_are_bounded_and_need_their_message),
       TEST(test_reactions_leave_with_what_is_read),
       TEST(test_reactions_leave_with_what_is_trimmed),
+      TEST(test_reactions_are_read_with_their_messages),
       TEST(test_read_cursors_never_go_back),
       TEST(test_whose_a_message_is),
       TEST(test_owners_are_remembered),
