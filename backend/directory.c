@@ -18,6 +18,7 @@
 #include <utlist.h>
 
 #include "base/memory.h"
+#include "clock.h"
 #include "contacts.h"
 #include "page.h"
 #include "store.h"
@@ -284,11 +285,16 @@ static void on_claimed(void *arg, enum err err, uint64_t num, const char *uuid)
   }
   struct store *store = resolve->backend->store;
   resolve->claimed = num;
-  store_begin(store, SCRIPT_record_make, 1, 3);
+  bool user = resolve->kind == OWNER_USER;
+  store_begin(store, SCRIPT_record_make, 1, user ? 5 : 3);
   store_key(store, resolve->kind, resolve->id, record_suffix(resolve->kind));
   store_number(store, num);
   store_arg(store, SLICE("uuid"));
   store_arg(store, slice_of(uuid));
+  if (user) {
+    store_arg(store, SLICE("created"));
+    store_number(store, clock_wall_ms());
+  }
   store_send(store, on_record_made, resolve);
 }
 

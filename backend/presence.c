@@ -125,7 +125,8 @@ struct joining {
 static struct joining *joining_new(struct backend *backend, const struct presence_join *join,
                                    joined_fn *done, void *arg)
 {
-  size_t size = join->user.len + join->session.len + join->protocol.len + join->device.len;
+  size_t size = join->user.len + join->session.len + join->protocol.len + join->device.len +
+                join->credential.len;
   struct joining *joining = memory_alloc(sizeof *joining + size);
   *joining = (struct joining){.join = *join, .backend = backend, .done = done, .arg = arg};
   char *at = joining->bytes;
@@ -133,6 +134,7 @@ static struct joining *joining_new(struct backend *backend, const struct presenc
   joining->join.session = slice_put(&at, join->session);
   joining->join.protocol = slice_put(&at, join->protocol);
   joining->join.device = slice_put(&at, join->device);
+  joining->join.credential = slice_put(&at, join->credential);
   return joining;
 }
 
@@ -228,6 +230,7 @@ static void on_joined(void *arg, enum err err, const struct redisReply *reply)
     return;
   }
   if (slice_is(word, "CONFLICT")) err = ERR_REPLACED;
+  if (slice_is(word, "REVOKED")) err = ERR_UNAUTHORIZED;
   if (err == ERR_OK) err = read_joined(joining, reply, &joined);
   if (err != ERR_OK) {
     fail(joining, err);
@@ -253,6 +256,7 @@ static void write_keys(struct store *store, struct slice user)
   store_key(store, OWNER_USER, user, ":unread:reactions");
   store_key(store, OWNER_USER, user, ":contacts");
   store_key(store, OWNER_USER, user, ":bans");
+  store_key(store, OWNER_USER, user, ":keys");
 }
 
 /* "node protocol since device", as `redis-cli HGETALL parley:user:{31}:sessions` shows it. */
@@ -278,7 +282,7 @@ static void send_join(struct joining *joining, uint64_t num, const char *uuid)
       [PRESENCE_SHARED] = "shared", [PRESENCE_REFUSE] = "refuse", [PRESENCE_REPLACE] = "replace"};
   struct store *store = joining->backend->store;
   const struct presence_join *join = &joining->join;
-  store_begin(store, SCRIPT_presence_join, 9, num ? 15 : 13);
+  store_begin(store, SCRIPT_presence_join, 10, num ? 16 : 14);
   write_keys(store, join->user);
   store_arg(store, join->session);
   write_record(joining);
@@ -293,6 +297,7 @@ static void send_join(struct joining *joining, uint64_t num, const char *uuid)
   store_number(store, join->page_bytes);
   store_number(store, push_keep_from(joining->backend->options.limits.inbox_days));
   store_number(store, join->contacts);
+  store_arg(store, join->credential);
   if (num) {
     store_number(store, num);
     store_arg(store, slice_of(uuid));

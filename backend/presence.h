@@ -11,18 +11,20 @@ enum presence_exclusive { PRESENCE_SHARED, PRESENCE_REFUSE, PRESENCE_REPLACE };
 struct presence_join {
   struct slice user, session; /* session: unique for ever, printable, no spaces */
   struct slice protocol, device;
+  struct slice credential;           /* id of what it authenticated with (account.h); empty: none */
   enum presence_exclusive exclusive; /* against live sessions of the same protocol and device */
   bool acknowledges;                 /* marks the user as one whose entries wait for being read */
   bool contacts;                     /* wanted in the answer */
   uint64_t page_after_seq;           /* the first page of the inbox comes along */
   unsigned page_count;               /* 0: none wanted */
   size_t page_bytes;
-  uint64_t now_ms; /* wall clock, shown in the session's record */
+  uint64_t now_ms; /* wall clock, shown in the session's record and, of a new user, the profile's */
 };
 
 struct presence_joined {
   enum err err; /* ERR_OK; ERR_REPLACED: another has the place (PRESENCE_REFUSE); ERR_CONFLICT: the
-                          * UUID is somebody else's; ERR_UNAVAILABLE */
+                          * UUID is somebody else's; ERR_UNAUTHORIZED: the credential is revoked, or
+                          * has expired by now_ms; ERR_UNAVAILABLE */
   uint64_t num; /* the user's number; the user is made where there was none */
   struct slice uuid, name;
   size_t sessions;           /* of this user, in the whole cluster, this one included */

@@ -1,22 +1,27 @@
 -- A session of a user begins: takeover or refusal, the session's record, and with it the
 -- first page of the inbox.
 -- KEYS: profile, sessions, rooms, unread, unread:messages, inbox, unread:reactions, contacts,
---   bans
+--   bans, keys
 -- ARGV: 1 session, 2 its record ("node protocol since device"), 3 protocol, 4 device,
 --   5 shared, refuse or replace, 6 '1': the protocol acknowledges, 7 now (ms), 8 the user's
 --   channel, 9 page after this seq, 10 so many at most, 11 so many bytes at most, 12 entries
---   are kept from this day on, 13 '1': the contacts are wanted; for a new user besides: 14 num,
---   15 uuid
--- Answers NOUSER; CONFLICT; or num, uuid, name, sessions, whether the contacts are to be told
+--   are kept from this day on, 13 '1': the contacts are wanted, 14 the id of the credential that
+--   let the session in, or nothing; for a new user besides: 15 num, 16 uuid
+-- Answers REVOKED: that is good no more; NOUSER; CONFLICT; or num, uuid, name, sessions, whether the contacts are to be told
 -- (contacts_news.lua), how many rooms, how many contacts, how many bans, the rooms, the contacts
 -- where they are wanted or to be told, the rooms that the user is banned from, and the page as
 -- list_page does.
 -- include page
-local user = redis.call('HMGET', KEYS[1], 'num', 'uuid', 'name', 'shown')
+if ARGV[14] ~= '' then
+  local record = redis.call('HGET', KEYS[10], ARGV[14])
+  local expires = record and tonumber(string.match(record, '(%d+)$'))
+  if not expires or expires <= tonumber(ARGV[7]) then return 'REVOKED' end
+end
+local user = redis.call('HMGET', KEYS[1], 'num', 'uuid', 'name', 'shown', 'deleted')
 if not user[1] then
-  if not ARGV[14] then return 'NOUSER' end
-  redis.call('HSET', KEYS[1], 'num', ARGV[14], 'uuid', ARGV[15])
-  user = {ARGV[14], ARGV[15], false, false}
+  if not ARGV[15] then return 'NOUSER' end
+  redis.call('HSET', KEYS[1], 'num', ARGV[15], 'uuid', ARGV[16], 'created', ARGV[7])
+  user = {ARGV[15], ARGV[16], false, false}
 end
 if ARGV[5] ~= 'shared' then
   local sessions = redis.call('HGETALL', KEYS[2])
@@ -31,6 +36,7 @@ if ARGV[5] ~= 'shared' then
   end
 end
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+if user[5] then redis.call('HDEL', KEYS[1], 'deleted') end
 if ARGV[6] == '1' then redis.call('HSET', KEYS[1], 'reader', ARGV[7]) end
 local sessions = redis.call('HLEN', KEYS[2])
 local shown, tell, contacts = user[4], false, {}

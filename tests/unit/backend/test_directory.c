@@ -2,6 +2,7 @@
 #include "redis_fixture.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static struct redis redis;
 static struct event_base *base;
@@ -38,6 +39,7 @@ static void test_a_user_is_made_once(void **state)
   assert_string_equal(redis_ask(&redis, "GET parley:uuid:{" ALICE_UUID "}"), "user:alice");
   assert_string_equal(redis_ask(&redis, "HMGET parley:user:{alice}:profile num uuid"),
                       "1 " ALICE_UUID);
+  assert_true(atoll(redis_ask(&redis, "HGET parley:user:{alice}:profile created")) > 1700000000000);
   const struct entry *entry = directory_find(node.backend, OWNER_USER, SLICE("alice"));
   assert_non_null(entry);
   assert_int_equal(entry->num, 1);

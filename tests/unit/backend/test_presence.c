@@ -151,6 +151,45 @@ static void test_leaving_is_idempotent_and_in_two_steps(void **state)
   assert_int_equal(leave(&node, "a", "gw-1-a", true).err, ERR_OK);
 }
 
+static struct outcome join_with(const char *credential, uint64_t now_ms)
+{
+  struct outcome outcome = {0};
+  struct presence_join join = {.user = SLICE("31"),
+                               .session = SLICE("gw-1-k"),
+                               .protocol = SLICE("messaging"),
+                               .credential = slice_of(credential),
+                               .exclusive = PRESENCE_REPLACE,
+                               .acknowledges = true,
+                               .now_ms = now_ms};
+  presence_join(node.backend, &join, on_joined, &outcome);
+  assert_false(outcome.done);
+  WAIT(base, outcome.done);
+  return outcome;
+}
+
+/* No session slips in beside a revocation: nothing has changed where it is refused. */
+static void test_a_credential_is_looked_at_where_the_session_begins(void **state)
+{
+  (void)state;
+  assert_int_equal(join_with("k1", 1000).err, ERR_UNAUTHORIZED);
+  assert_string_equal(redis_ask(&redis, "EXISTS parley:user:{31}:profile"), "0");
+  assert_string_equal(redis_ask(&redis, "EXISTS parley:numbers:users"), "0");
+  redis_ask(&redis, "HSET parley:user:{31}:keys k1 %s k2 %s k3 what", "key 500 2000",
+            "token 500 1000");
+  assert_int_equal(join_with("k1", 1000).err, ERR_OK);
+  assert_string_equal(redis_ask(&redis, "HGET parley:user:{31}:profile created"), "1000");
+  assert_string_equal(redis_ask(&redis, "HGET parley:user:{31}:profile reader"), "1000");
+  assert_int_equal(join_with("k2", 999).err, ERR_OK);
+  static const char *const refused[] = {"k2", "k3", "k4", "key 500 2000"};
+  for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+    assert_int_equal(join_with(refused[i], 1000).err, ERR_UNAUTHORIZED);
+  assert_int_equal(join_with("k1", 1999).err, ERR_OK);
+  join(&node, "31", "gw-1-old", "messaging", "", PRESENCE_REPLACE);
+  assert_int_equal(join_with("k1", 2000).err, ERR_UNAUTHORIZED);
+  assert_string_equal(redis_ask(&redis, "HKEYS parley:user:{31}:sessions"), "gw-1-old");
+  WAIT(base, strcmp(redis_ask(&redis, "HKEYS parley:node:{gw-1}:sessions"), "gw-1-old") == 0);
+}
+
 static void test_a_user_whose_uuid_is_anothers_cannot_join(void **state)
 {
   (void)state;
@@ -255,6 +294,7 @@ int main(void)
       TEST(test_refusal_is_by_protocol_and_device),
       TEST(test_takeover_tells_the_older_session),
       TEST(test_leaving_is_idempotent_and_in_two_steps),
+      TEST(test_a_credential_is_looked_at_where_the_session_begins),
       TEST(test_a_user_whose_uuid_is_anothers_cannot_join),
       TEST(test_leaving_while_redis_is_away_is_made_up_for),
       TEST(test_a_join_of_unknown_outcome_leaves_no_ghost),
