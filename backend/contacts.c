@@ -5,39 +5,11 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "group.h"
 #include "page.h"
 #include "store.h"
 
 enum { CONTACTS_MAX = 1000 };
-
-/* Several calls with one end. */
-struct group {
-  size_t left; /* not answered yet */
-  enum err err;
-  err_fn *done;
-  void *arg;
-};
-
-static void group_answered(struct group *group, enum err err)
-{
-  if (err != ERR_OK) group->err = err;
-  if (--group->left) return;
-  group->done(group->arg, group->err);
-  free(group);
-}
-
-static struct group *group_new(size_t count, err_fn *done, void *arg)
-{
-  struct group *group = memory_alloc(sizeof *group);
-  *group = (struct group){.left = count, .err = ERR_OK, .done = done, .arg = arg};
-  return group;
-}
-
-static void on_group(void *arg, enum err err, const struct redisReply *reply)
-{
-  (void)reply;
-  group_answered(arg, err);
-}
 
 /* ---- who they are ------------------------------------------------------------------- */
 
@@ -47,13 +19,13 @@ static void add(struct backend *backend, struct slice user, struct slice other, 
   store_key(backend->store, OWNER_USER, user, ":contacts");
   store_arg(backend->store, other);
   store_number(backend->store, CONTACTS_MAX);
-  store_send(backend->store, on_group, group);
+  store_send(backend->store, group_on_reply, group);
 }
 
 void contacts_add(struct backend *backend, struct slice a, struct slice b, err_fn *done, void *arg)
 {
   if (slice_equal(a, b)) {
-    store_soon(backend->store, ERR_OK, on_group, group_new(1, done, arg));
+    store_soon(backend->store, ERR_OK, group_on_reply, group_new(1, done, arg));
     return;
   }
   struct group *group = group_new(2, done, arg);
@@ -121,12 +93,12 @@ void contacts_tell(struct backend *backend, const struct slice *contacts, size_t
 {
   struct store *store = backend->store;
   struct group *group = group_new(count + 1, done, arg);
-  store_soon(store, ERR_OK, on_group, group); /* there may be none */
+  store_soon(store, ERR_OK, group_on_reply, group); /* there may be none */
   for (size_t i = 0; i < count; i++) {
     store_begin(store, SCRIPT_user_tell, 1, 1);
     store_key(store, OWNER_USER, contacts[i], "");
     store_arg(store, rest);
-    store_send(store, on_group, group);
+    store_send(store, group_on_reply, group);
   }
 }
 
@@ -168,7 +140,7 @@ void contacts_look(struct backend *backend, const struct slice *contacts, size_t
 {
   struct store *store = backend->store;
   struct group *group = group_new(count + 1, done, arg);
-  store_soon(store, ERR_OK, on_group, group); /* there may be none */
+  store_soon(store, ERR_OK, group_on_reply, group); /* there may be none */
   for (size_t i = 0; i < count; i++) {
     struct look *look = memory_alloc(sizeof *look + contacts[i].len);
     *look = (struct look){group, each, arg, contacts[i].len};

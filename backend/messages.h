@@ -38,8 +38,8 @@ void message_get(struct backend *backend, struct owner owner, uint64_t message_i
                  void *arg);
 
 /* The newest `count` messages of a log up to and including `end_id` (0: the newest),
- * oldest first, with their reactions; `more`: there are older ones. An `end_id` that is not in the log:
- * ERR_NOT_FOUND. */
+ * oldest first, with their reactions; `more`: there are older ones. An `end_id` that is
+ * not in the log: ERR_NOT_FOUND. */
 void messages_latest(struct backend *backend, struct owner owner, uint64_t end_id, unsigned count,
                      page_fn *done, void *arg);
 

@@ -9,11 +9,10 @@
 #include "base/slice.h"
 
 struct stamp {
-  enum err err;     /* ERR_OK, or why there is no stamp */
-  uint64_t id, seq; /* seq 0: not counted, nothing was stored */
-  bool repeated;    /* the same send again: this is the stamp of the first one */
-  struct slice
-      rest; /* dialog_append, repeated: what its log holds behind the stamp now; else empty */
+  enum err err;      /* ERR_OK, or why there is no stamp */
+  uint64_t id, seq;  /* seq 0: not counted, nothing was stored */
+  bool repeated;     /* the same send again: this is the stamp of the first one */
+  struct slice rest; /* dialog_append, repeated: what the log holds behind the stamp now */
 };
 
 typedef void stamp_fn(void *arg, const struct stamp *stamp);
