@@ -69,7 +69,9 @@ struct acquaintance *acquaintance_new(struct node *node)
 {
   (void)node;
   struct acquaintance *acquaintance = memory_zalloc(sizeof *acquaintance);
-  for (size_t i = 0; i < PROTOCOL_COUNT; i++) acquaintance->says[i] = can_say(protocols[i]);
+  for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
+    acquaintance->says[i] = protocol_has_websocket(protocols[i]) && can_say(protocols[i]);
+  }
   return acquaintance;
 }
 

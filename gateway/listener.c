@@ -140,16 +140,19 @@ static const struct lws_protocols *make_protocols(void)
 {
   static struct lws_protocols table[PROTOCOL_COUNT + 2];
   static char names[PROTOCOL_COUNT][SUBPROTOCOL_BYTES];
-  for (size_t i = 0; i <= PROTOCOL_COUNT; i++)
-    table[i] = (struct lws_protocols){
-        .name = "parley",
-        .callback = on_event,
-        .rx_buffer_size = RECEIVE_BYTES,
-        .tx_packet_size = SERVICE_BYTES,
-    };
+  const struct lws_protocols entry = {
+      .name = "parley",
+      .callback = on_event,
+      .rx_buffer_size = RECEIVE_BYTES,
+      .tx_packet_size = SERVICE_BYTES,
+  };
+  size_t count = 0;
+  table[count++] = entry;
   for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
+    if (!protocol_has_websocket(protocols[i])) continue;
     snprintf(names[i], sizeof names[i], "parley.%s.v1", protocols[i]->name);
-    table[i + 1].name = names[i];
+    table[count] = entry;
+    table[count++].name = names[i];
   }
   return table;
 }

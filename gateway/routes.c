@@ -57,6 +57,11 @@ bool routes_read(struct arena *arena, const char *text, struct route_table *tabl
       snprintf(error, error_bytes, "there is no protocol '%.*s'", SLICE_ARG(name));
       return false;
     }
+    if (!protocol_has_websocket(protocol)) {
+      snprintf(error, error_bytes, "'%.*s' has no WebSocket that a path could lead to",
+               SLICE_ARG(name));
+      return false;
+    }
     do {
       struct slice path = slice_trim(slice_cut(&paths, ','));
       if (!is_path(path)) {

@@ -61,9 +61,11 @@ struct http_api {
 /* {"error":"not_found","message":"there is no such thing"}, and the error's status. */
 int http_error(const struct http_call *call, enum err err, struct text *out);
 
-/* The API and route for a request. ERR_OK; ERR_NOT_FOUND: no such path; ERR_BAD_METHOD: the
- * path knows other methods, whose names ("GET, PUT") are in `allowed`. `params` are in the
- * arena. A path that is badly encoded is not found. `api` is set wherever the path is known. */
+/* The route for a request; HEAD is a GET. ERR_OK; ERR_NOT_FOUND: no such path; ERR_BAD_METHOD:
+ * the path knows other methods, whose names ("GET, PUT") are in `allowed`. `params` and
+ * `allowed` are in the arena. A path that is badly encoded is not found. Where a {} and a
+ * literal segment both fit, the literal one is meant, whatever the method. `protocol` is set
+ * wherever the path is known. */
 struct http_match {
   const struct protocol *protocol; /* whose surface it is */
   const struct http_route *route;
@@ -92,7 +94,7 @@ MUST_CHECK enum err http_query_number(struct arena *arena, const struct http_cal
                                       const char *name, uint64_t low, uint64_t high,
                                       uint64_t *value);
 
-/* A query parameter, plain; empty where it is missing. */
+/* A query parameter, plain UTF-8; empty where it is missing, or badly encoded. */
 struct slice http_query(struct arena *arena, const struct http_call *call, const char *name);
 
 #endif

@@ -34,8 +34,9 @@ struct session_view {
 
 struct protocol {
   const char *name;         /* "simple"; the subprotocol is parley.<name>.v1 */
-  const char *const *paths; /* default routes, NULL at the end; none: it has no WebSocket, and
-                             * all below but http, the storage classes and `own` is unused */
+  const char *const *paths; /* default routes, NULL at the end; none (the first is NULL): it has
+                             * no WebSocket, and all below but http, the storage classes and
+                             * `own` is unused */
   unsigned hears;           /* enum hears */
   enum own own;
   enum exclusive exclusive;
@@ -98,11 +99,17 @@ extern const struct protocol *const protocols[PROTOCOL_COUNT];
 #include "protocols.def"
 #undef X
 
+/* Can one connect in it, or does it have REST alone? */
+static inline bool protocol_has_websocket(const struct protocol *protocol)
+{
+  return protocol->paths[0] != NULL;
+}
+
 /* NULL where there is none of that name. */
 const struct protocol *protocol_by_name(struct slice name);
 
 /* The first of the comma-separated subprotocols (RFC 6455, 11.3.4) that is one of
- * ours, "parley.<name>.v1"; NULL where none is. */
+ * ours, "parley.<name>.v1", and has a WebSocket; NULL where none is. */
 const struct protocol *protocol_by_subprotocol(struct slice offered);
 
 #endif

@@ -35,7 +35,8 @@ static const struct protocol *by_one_subprotocol(struct slice subprotocol)
   if (name.len < suffix.len) return NULL;
   name.len -= suffix.len;
   if (!slice_equal(slice_skip(subprotocol, prefix.len + name.len), suffix)) return NULL;
-  return protocol_by_name(name);
+  const struct protocol *protocol = protocol_by_name(name);
+  return protocol && protocol_has_websocket(protocol) ? protocol : NULL;
 }
 
 const struct protocol *protocol_by_subprotocol(struct slice offered)

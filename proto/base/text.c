@@ -126,7 +126,7 @@ static int percent_escape(struct slice bytes)
   return byte ? byte : -1;
 }
 
-bool text_append_url_decoded(struct text *text, struct slice bytes)
+static bool append_decoded(struct text *text, struct slice bytes, bool plus_is_space)
 {
   size_t before = text->len;
   for (size_t i = 0; i < bytes.len; i++) {
@@ -139,7 +139,7 @@ bool text_append_url_decoded(struct text *text, struct slice bytes)
       }
       c = (char)byte;
       i += 2;
-    } else if (c == '+') {
+    } else if (c == '+' && plus_is_space) {
       c = ' ';
     } else if (c == '\0') {
       text->len = before;
@@ -148,6 +148,16 @@ bool text_append_url_decoded(struct text *text, struct slice bytes)
     text_append_char(text, c);
   }
   return true;
+}
+
+bool text_append_url_decoded(struct text *text, struct slice bytes)
+{
+  return append_decoded(text, bytes, true);
+}
+
+bool text_append_path_decoded(struct text *text, struct slice bytes)
+{
+  return append_decoded(text, bytes, false);
 }
 
 void text_free(struct text *text)

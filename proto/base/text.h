@@ -66,6 +66,9 @@ void text_append_json(struct text *text, struct slice json);
  * it was. */
 bool text_append_url_decoded(struct text *text, struct slice bytes);
 
+/* The same as in a path, where '+' is itself. */
+bool text_append_path_decoded(struct text *text, struct slice bytes);
+
 static inline struct slice text_slice(const struct text *text)
 {
   return (struct slice){text->data, text->len};

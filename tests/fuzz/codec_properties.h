@@ -18,10 +18,14 @@
 #include "base/json.h"
 #include "protocol.h"
 
-/* Every codec there is, by index; NULL behind the last. */
+/* Every codec there is, by index; NULL behind the last. A protocol that has no WebSocket has
+ * no codec. */
 static inline const struct protocol *codec_at(size_t index)
 {
-  return index < PROTOCOL_COUNT ? protocols[index] : NULL;
+  for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
+    if (protocol_has_websocket(protocols[i]) && index-- == 0) return protocols[i];
+  }
+  return NULL;
 }
 
 /* What encode splices may nest deeper than a frame of a peer's; see envelope_decode. */

@@ -41,6 +41,7 @@ static void by_subprotocol(void **state)
       "parley.v1",
       "parley.simple.v1x",
       "xparley.simple.v1",
+      "parley.native.v1", /* which has no WebSocket */
       "parley.simple.v1 x",
   };
   for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
@@ -55,7 +56,11 @@ static void every_row_is_complete(void **state)
   for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
     const struct protocol *protocol = protocols[i];
     assert_non_null(protocol->name);
-    assert_non_null(protocol->paths[0]);
+    assert_ptr_equal(protocol_by_name(slice_of(protocol->name)), protocol);
+    if (!protocol_has_websocket(protocol)) {
+      assert_non_null(protocol->http);
+      continue;
+    }
     for (const char *const *path = protocol->paths; *path; path++) assert_int_equal(**path, '/');
     assert_true(protocol->identify && protocol->decode && protocol->encode && protocol->reply);
     if (protocol->exclusive == EXCLUSIVE_REFUSE) assert_true(protocol->exclusive_error != ERR_OK);
@@ -63,7 +68,6 @@ static void every_row_is_complete(void **state)
       assert_true(protocol->batch.open.len && protocol->batch.close.len);
       assert_true(protocol->batch.max_bytes > 0);
     }
-    assert_ptr_equal(protocol_by_name(slice_of(protocol->name)), protocol);
   }
 }
 
@@ -87,6 +91,17 @@ static void simple_and_messaging_as_contracted(void **state)
   assert_int_equal(protocol_messaging.batch.max_bytes, 65536);
 }
 
+/* What REST asks for on its own behalf is kept, and shown to all. */
+static void native_has_no_websocket(void **state)
+{
+  (void)state;
+  assert_false(protocol_has_websocket(&protocol_native));
+  assert_true(protocol_has_websocket(&protocol_rooms));
+  assert_int_equal(protocol_native.direct_keep, KEEP_LOG);
+  assert_int_equal(protocol_native.room_keep, KEEP_LOG);
+  assert_int_equal(protocol_native.own, OWN_ALL);
+}
+
 /* A row comes with its page and its transcripts. */
 static void every_protocol_has_a_page_and_transcripts(void **state)
 {
@@ -95,6 +110,7 @@ static void every_protocol_has_a_page_and_transcripts(void **state)
   for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
     snprintf(path, sizeof path, TESTS_FOLDER "/../proto/%s.md", protocols[i]->name);
     assert_int_equal(access(path, R_OK), 0);
+    if (!protocol_has_websocket(protocols[i])) continue;
     snprintf(path, sizeof path, TESTS_FOLDER "/transcripts/%s/codec.json", protocols[i]->name);
     assert_int_equal(access(path, R_OK), 0);
   }
@@ -107,6 +123,7 @@ int main(void)
       cmocka_unit_test(by_subprotocol),
       cmocka_unit_test(every_row_is_complete),
       cmocka_unit_test(simple_and_messaging_as_contracted),
+      cmocka_unit_test(native_has_no_websocket),
       cmocka_unit_test(every_protocol_has_a_page_and_transcripts),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,10 +123,13 @@ static void percent_encoding(void **state)
   assert_text(&text, "a b cé+~");
   assert_true(text_append_url_decoded(&text, (struct slice){NULL, 0}));
   assert_text(&text, "");
+  assert_true(text_append_path_decoded(&text, SLICE("a%20b+c%C3%A9%2b%7e")));
+  assert_text(&text, "a b+cé+~");
   static const char *const broken[] = {"%", "a%2", "%g0", "%0g", "%00", "a%%"};
   text_append(&text, SLICE("kept"));
   for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
     assert_false(text_append_url_decoded(&text, slice_of(broken[i])));
+    assert_false(text_append_path_decoded(&text, slice_of(broken[i])));
     assert_int_equal(text.len, 4);
   }
   assert_false(text_append_url_decoded(&text, SLICE("a\0b")));
