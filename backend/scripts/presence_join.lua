@@ -7,10 +7,10 @@
 --   channel, 9 page after this seq, 10 so many at most, 11 so many bytes at most, 12 entries
 --   are kept from this day on, 13 '1': the contacts are wanted, 14 the id of the credential that
 --   let the session in, or nothing; for a new user besides: 15 num, 16 uuid
--- Answers REVOKED: that is good no more; NOUSER; CONFLICT; or num, uuid, name, sessions, whether the contacts are to be told
--- (contacts_news.lua), how many rooms, how many contacts, how many bans, the rooms, the contacts
--- where they are wanted or to be told, the rooms that the user is banned from, and the page as
--- list_page does.
+-- Answers REVOKED: that is good no more; NOUSER; CONFLICT; or num, uuid, name, sessions, whether
+-- the contacts are to be told (contacts_news.lua), how many rooms, how many contacts, how many
+-- bans, the rooms, the contacts where they are wanted or to be told, the rooms that the user is
+-- banned from, and the page as list_page does.
 -- include page
 if ARGV[14] ~= '' then
   local record = redis.call('HGET', KEYS[10], ARGV[14])
