@@ -403,8 +403,7 @@ static void append_conversation(const struct conversation_info *conversation, st
   text_append(out, SLICE("{\"chatId\":"));
   if (party->kind == PARTY_ROOM) {
     address_append_room(out, party);
-    text_append_named_string(out, SLICE(",\"type\":\"group\",\"groupName\":"),
-                             party->name.len ? party->name : party->id);
+    text_append_named_string(out, SLICE(",\"type\":\"group\",\"groupName\":"), party_name(party));
   } else {
     text_append_json_string(out, party->id);
     text_append_named_string(out, SLICE(",\"type\":\"dialog\",\"username\":"), party->id);

@@ -26,11 +26,9 @@
  *   any failure           {"type":"error","code":"forbidden","message":"not allowed"}   additive
  *
  * Members stand in the order in which the seed, or the original system, writes them. */
+#include "concord_body.h"
 #include "protocol.h"
 #include "typed_frame.h"
-
-/* The lobby's channel. */
-enum { LOBBY_NUMBER = 1 };
 
 /* ---- decode ---- */
 
@@ -54,35 +52,17 @@ static const struct slice member_names[MEMBER_COUNT] = {
     [MEMBER_ADDING] = {"adding", 6},
 };
 
-/* The number of a channel or a chat. 0 is nobody's: the server's own channel, in which
- * nobody can write, and no message. */
-static enum err read_number(struct slice raw, uint64_t *number)
-{
-  if (!json_whole_number(raw, number)) return ERR_MALFORMED;
-  return *number ? ERR_OK : ERR_NOT_FOUND;
-}
-
 static enum err read_channel(const struct slice *members, struct address *to)
 {
   to->kind = ADDRESS_NUMBER;
-  return read_number(members[MEMBER_CHANNEL_ID], &to->num);
-}
-
-/* Null, or missing, is no thread. */
-static enum err read_thread(const struct slice *members, struct slice *thread)
-{
-  struct slice raw = members[MEMBER_THREAD_ID];
-  if (raw.len == 0 || json_is_null(raw)) return ERR_OK;
-  *thread = raw;
-  return json_is_number(raw) ? ERR_OK : ERR_MALFORMED;
+  return concord_read_number(members[MEMBER_CHANNEL_ID], &to->num);
 }
 
 static enum err read_written(struct arena *arena, const struct slice *members, struct command *send)
 {
   (void)arena;
-  send->text = members[MEMBER_CONTENT];
-  if (!json_is_string(send->text)) return ERR_MALFORMED;
-  enum err err = read_thread(members, &send->thread);
+  enum err err = concord_read_content(members[MEMBER_CONTENT], &send->text);
+  if (err == ERR_OK) err = concord_read_thread(members[MEMBER_THREAD_ID], &send->thread);
   return err == ERR_OK ? read_channel(members, &send->to) : err;
 }
 
@@ -90,18 +70,16 @@ static enum err read_typing(struct arena *arena, const struct slice *members,
                             struct command *typing)
 {
   (void)arena;
-  enum err err = read_thread(members, &typing->thread);
+  enum err err = concord_read_thread(members[MEMBER_THREAD_ID], &typing->thread);
   return err == ERR_OK ? read_channel(members, &typing->to) : err;
 }
 
 static enum err read_reaction(struct arena *arena, const struct slice *members,
                               struct command *react)
 {
-  react->adding = slice_is(members[MEMBER_ADDING], "true");
-  if (!react->adding && !slice_is(members[MEMBER_ADDING], "false")) return ERR_MALFORMED;
-  react->reaction = json_string(arena, members[MEMBER_REACTION]);
-  if (react->reaction.len == 0) return ERR_MALFORMED; /* also what is no string */
-  return read_number(members[MEMBER_CHAT_ID], &react->message_id);
+  enum err err =
+      concord_read_reaction(arena, members[MEMBER_REACTION], members[MEMBER_ADDING], react);
+  return err == ERR_OK ? concord_read_number(members[MEMBER_CHAT_ID], &react->message_id) : err;
 }
 
 static const struct typed_frame types[] = {
@@ -126,53 +104,15 @@ static void decode(const struct session_view *session, struct slice frame,
 
 /* ---- encode ---- */
 
-/* The number of the channel that the event is in; false where it is in none. */
-static bool find_channel(const struct envelope *event, uint64_t *number)
-{
-  switch (event->to.kind) {
-  case PARTY_ROOM:
-    *number = event->to.num;
-    return true;
-  case PARTY_USER:
-    /* What the server writes to one user comes from its own channel. */
-    *number = event->kind == KIND_NOTICE ? 0 : event->dialog.num;
-    return event->kind == KIND_NOTICE || event->dialog.kind != PARTY_NONE;
-  case PARTY_ALL:
-    *number = event->to.num ? event->to.num : LOBBY_NUMBER;
-    return true;
-  default:
-    return false;
-  }
-}
-
-/* "channelId":1,"threadId":null */
-static void append_place(const struct envelope *event, uint64_t channel, struct text *out)
-{
-  text_append_named_number(out, SLICE("\"channelId\":"), channel);
-  text_append(out, SLICE(",\"threadId\":"));
-  text_append(out, event->thread.len ? event->thread : SLICE("null"));
-}
-
-static void append_reactions(const struct envelope *event, struct text *out)
-{
-  text_append(out, SLICE(",\"reactions\":"));
-  text_append(out, event->reactions.len ? event->reactions : SLICE("{}"));
-}
-
 static bool encode_sent(struct arena *arena, const struct envelope *event, struct text *out)
 {
-  uint64_t channel;
-  if (!find_channel(event, &channel)) return false;
-  text_append_named_number(out, SLICE("{\"type\":\"chat_sent\",\"chat\":{\"id\":"), event->id);
-  text_append_named_number(out, SLICE(",\"createdAt\":"), event->ts_ms);
-  text_append_named_number(out, SLICE(",\"authorId\":"), event->from.num);
-  text_append_char(out, ',');
-  append_place(event, channel, out);
-  text_append(out, SLICE(",\"content\":"));
-  text_append(out, envelope_shown_text(arena, event));
-  text_append(out, event->edited_ms ? SLICE(",\"edited\":true") : SLICE(",\"edited\":false"));
-  append_reactions(event, out);
-  text_append(out, SLICE("}}"));
+  size_t start = out->len;
+  text_append(out, SLICE("{\"type\":\"chat_sent\",\"chat\":"));
+  if (!concord_append_chat(out, arena, event)) {
+    out->len = start;
+    return false;
+  }
+  text_append_char(out, '}');
   return true;
 }
 
@@ -181,10 +121,10 @@ static bool encode_sent(struct arena *arena, const struct envelope *event, struc
 static bool append_chat(const struct envelope *event, struct slice opening, struct text *out)
 {
   uint64_t channel;
-  if (!find_channel(event, &channel)) return false;
+  if (!concord_find_channel(event, &channel)) return false;
   text_append_named_number(out, opening, event->message_id);
   text_append_char(out, ',');
-  append_place(event, channel, out);
+  concord_append_place(out, channel, event->thread);
   return true;
 }
 
@@ -211,7 +151,7 @@ static bool encode_reactions(struct arena *arena, const struct envelope *event, 
   if (!append_chat(event, SLICE("{\"type\":\"chat_reactions_updated\",\"chatId\":"), out)) {
     return false;
   }
-  append_reactions(event, out);
+  concord_append_reactions(out, event->reactions);
   text_append_char(out, '}');
   return true;
 }
@@ -220,10 +160,10 @@ static bool encode_typing(struct arena *arena, const struct envelope *event, str
 {
   (void)arena;
   uint64_t channel;
-  if (!find_channel(event, &channel)) return false;
+  if (!concord_find_channel(event, &channel)) return false;
   text_append_named_number(out, SLICE("{\"type\":\"chat_typing\",\"userId\":"), event->from.num);
   text_append_char(out, ',');
-  append_place(event, channel, out);
+  concord_append_place(out, channel, event->thread);
   text_append_named_number(out, SLICE(",\"sentAt\":"), event->ts_ms);
   text_append_char(out, '}');
   return true;
@@ -239,21 +179,17 @@ static bool encode_presence(struct arena *arena, const struct envelope *event, s
   return true;
 }
 
-/* Rooms are one flat list here: every channel is at the top, none before another, and
- * can do what every one can. The text of the event is its description. */
+/* The text of the event is the room's description. */
 static bool encode_created(struct arena *arena, const struct envelope *event, struct text *out)
 {
-  (void)arena;
   if (event->to.kind != PARTY_ROOM) return false;
-  text_append_named_number(out, SLICE("{\"type\":\"channel_created\",\"channel\":{\"id\":"),
-                           event->to.num);
-  text_append(out, SLICE(",\"parentChannelId\":null,\"ordinality\":0,\"name\":"));
-  text_append_json_string(out, event->to.name.len ? event->to.name : event->to.id);
-  text_append(out, SLICE(",\"description\":"));
-  text_append(out, event->text.len ? event->text : SLICE("null"));
-  text_append_named_number(out, SLICE(",\"capabilities\":[],\"createdAt\":"), event->ts_ms);
-  text_append_named_number(out, SLICE(",\"createdByUserId\":"), event->from.num);
-  text_append(out, SLICE("}}"));
+  const struct room_info room = {.party = event->to,
+                                 .creator = event->from,
+                                 .description = json_string(arena, event->text),
+                                 .created_ms = event->ts_ms};
+  text_append(out, SLICE("{\"type\":\"channel_created\",\"channel\":"));
+  concord_append_channel(out, &room, CONCORD_CHANNEL_ALONE);
+  text_append_char(out, '}');
   return true;
 }
 
@@ -310,6 +246,7 @@ const struct protocol protocol_concord = {
     .exclusive = EXCLUSIVE_NO,
     .direct_keep = KEEP_LOG,
     .room_keep = KEEP_LOG,
+    .http = &concord_http,
     .identify = request_claim,
     .decode = decode,
     .encode = encode,

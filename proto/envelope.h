@@ -63,6 +63,12 @@ struct party {
   struct slice id, uuid, name;
 };
 
+/* What it is called; its id where it has no name. */
+static inline struct slice party_name(const struct party *party)
+{
+  return party->name.len ? party->name : party->id;
+}
+
 struct envelope {
   uint64_t id;  /* the message's; 0 in events that are no message */
   uint64_t seq; /* in its inbox or conversation; 0 where the channel does not count it */
