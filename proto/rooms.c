@@ -25,6 +25,7 @@
  *
  * Members stand in the order of the seed's tables. */
 #include "protocol.h"
+#include "rooms_http.h"
 #include "typed_frame.h"
 
 /* Version 5 in the URL namespace of "parley:room:lobby" (protocols.md, "who you are"). */
@@ -336,6 +337,7 @@ const struct protocol protocol_rooms = {
     .exclusive = EXCLUSIVE_NO,
     .direct_keep = KEEP_NEVER,
     .room_keep = KEEP_NEVER,
+    .http = &rooms_http,
     .identify = identify,
     .decode = decode,
     .encode = encode,
