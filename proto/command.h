@@ -13,7 +13,8 @@
 enum command_kind {
   COMMAND_REFUSED,     /* the codec could not read it: `refusal` says why, reply tells the client */
   COMMAND_NONE,        /* nothing to carry out; answered with ERR_OK (a ping, say) */
-  COMMAND_SEND,        /* to, text, thread, attachments, fields, client_id, wire_from, wire_to */
+  COMMAND_SEND,        /* to, text, thread, attachments, fields, client_id, wire_from, wire_to;
+                        * user: the author, where the operator speaks for one */
   COMMAND_READ,        /* by match (messaging), or message_id: all up to it where `up_to` */
   COMMAND_ENTER,       /* to: a room */
   COMMAND_EXIT,        /* to: a room */
@@ -33,7 +34,8 @@ enum command_kind {
   /* Accounts. `user` is whom it is about, the caller where there is none. */
   COMMAND_REGISTER,         /* user_change; credential: wanted besides */
   COMMAND_LOG_IN,           /* user, user_change.password; credential: which kind */
-  COMMAND_RENEW,            /* a new credential for the caller; credential: which kind */
+  COMMAND_RENEW,            /* a new credential for the caller, or, asked by the operator, for
+                             * `user`; credential: which kind */
   COMMAND_REVOKE,           /* key: the credential itself; user, where given: must be its user */
   COMMAND_LIST_CREDENTIALS, /* user */
   COMMAND_GET_USER,         /* user */
@@ -42,7 +44,7 @@ enum command_kind {
   COMMAND_DELETE_USER,      /* user */
 
   /* Rooms. */
-  COMMAND_CREATE_ROOM,  /* room_change */
+  COMMAND_CREATE_ROOM,  /* room_change; user: the owner, where the operator makes it for one */
   COMMAND_GET_ROOM,     /* to */
   COMMAND_LIST_ROOMS,   /* count, cursor: those that the caller may know of */
   COMMAND_EDIT_ROOM,    /* to; room_change */
@@ -113,7 +115,7 @@ struct command {
   struct slice fields;      /* raw JSON object of the other fields */
   struct slice key;         /* a credential inside the frame (rooms), plain */
   struct slice reaction;    /* plain UTF-8 */
-  struct address user;      /* of an invite */
+  struct address user;      /* whom it is about, or in whose name it is */
   struct slice match_sid;   /* READ: raw JSON sender, narrows client_id; empty: any sender */
   uint64_t message_id;
   unsigned count;

@@ -10,6 +10,8 @@
 
 enum { SEGMENTS_MAX = 8 };
 
+#define NUMBER_END ((uint64_t)1 << 53) /* ids and numbers stay below */
+
 static const char *const method_names[HTTP_METHOD_COUNT] = {
     [HTTP_GET] = "GET",     [HTTP_POST] = "POST",     [HTTP_PUT] = "PUT",
     [HTTP_PATCH] = "PATCH", [HTTP_DELETE] = "DELETE",
@@ -138,6 +140,26 @@ int http_error(const struct http_call *call, enum err err, struct text *out)
 
 /* ---- what translations share ---- */
 
+/* Digits as a number, at most `high`. False: something else is among them. */
+static bool read_digits(struct slice digits, uint64_t high, uint64_t *number)
+{
+  *number = 0;
+  for (size_t i = 0; i < digits.len; i++) {
+    if (digits.data[i] < '0' || digits.data[i] > '9') return false;
+    uint64_t digit = (uint64_t)(digits.data[i] - '0');
+    *number = *number > (UINT64_MAX - digit) / 10 ? high : *number * 10 + digit;
+    if (*number > high) *number = high;
+  }
+  return digits.len > 0;
+}
+
+enum err http_param_number(const struct http_call *call, size_t index, uint64_t *number)
+{
+  struct slice digits = call->params[index];
+  if (!read_digits(digits, NUMBER_END, number)) return ERR_NOT_FOUND;
+  return *number > 0 && *number < NUMBER_END ? ERR_OK : ERR_NOT_FOUND;
+}
+
 struct slice http_member(const struct http_call *call, const char *name)
 {
   return json_member(call->body, slice_of(name));
@@ -169,19 +191,6 @@ struct slice http_query(struct arena *arena, const struct http_call *call, const
   if (!request_parameter(arena, call->head, name, &value) || !utf8_valid(value))
     return (struct slice){NULL, 0};
   return value;
-}
-
-/* Digits as a number, at most `high`. False: something else is among them. */
-static bool read_digits(struct slice digits, uint64_t high, uint64_t *number)
-{
-  *number = 0;
-  for (size_t i = 0; i < digits.len; i++) {
-    if (digits.data[i] < '0' || digits.data[i] > '9') return false;
-    uint64_t digit = (uint64_t)(digits.data[i] - '0');
-    *number = *number > (UINT64_MAX - digit) / 10 ? high : *number * 10 + digit;
-    if (*number > high) *number = high;
-  }
-  return digits.len > 0;
 }
 
 enum err http_query_number(struct arena *arena, const struct http_call *call, const char *name,

@@ -16,7 +16,8 @@ enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_
 /* Who may ask at all. What a user may do to a given room or message is decided where the
  * command is carried out; `admin` in the command's caller overrides it there. */
 enum http_access {
-  HTTP_ANYONE, /* no credential is looked at */
+  HTTP_ANYONE, /* nobody has to be anyone, and of credentials only the admin's is looked at: it
+                * sets `admin`; any other is as good as none */
   HTTP_USER,   /* a user's, or the admin's */
   HTTP_ADMIN,  /* the admin's token alone */
 };
@@ -32,6 +33,8 @@ struct http_call {
   bool admin;                           /* with the admin's token */
 };
 
+/* In the order in which the row of a table reads.
+ * NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding) */
 struct http_route {
   enum http_method method;
   const char *path; /* "/room/{}/users/{}": {} is one segment, never empty */
@@ -81,6 +84,10 @@ MUST_CHECK enum err http_find(struct arena *arena, struct slice method, struct s
  * and not `required` (the slice's data is NULL then); else ERR_MALFORMED. */
 MUST_CHECK enum err http_string(struct arena *arena, const struct http_call *call, const char *name,
                                 bool required, struct slice *value);
+
+/* What stands for a {} of the path as a whole number. ERR_NOT_FOUND: it is none, is 0 or is
+ * not below 2^53, so it is nothing's. */
+MUST_CHECK enum err http_param_number(const struct http_call *call, size_t index, uint64_t *number);
 
 /* The raw JSON value of a member; empty where it is missing. */
 struct slice http_member(const struct http_call *call, const char *name);

@@ -160,6 +160,34 @@ static void errors_have_one_form(void **state)
   }
 }
 
+static void numbers_of_a_path(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *param;
+    enum err err;
+    uint64_t number;
+  } cases[] = {
+      {"1", ERR_OK, 1},
+      {"0065537", ERR_OK, 65537},
+      {"9007199254740991", ERR_OK, 9007199254740991},
+      {"9007199254740992", ERR_NOT_FOUND, 0},
+      {"99999999999999999999999999", ERR_NOT_FOUND, 0},
+      {"0", ERR_NOT_FOUND, 0},
+      {"-1", ERR_NOT_FOUND, 0},
+      {"1.0", ERR_NOT_FOUND, 0},
+      {"\"1\"", ERR_NOT_FOUND, 0},
+      {"x", ERR_NOT_FOUND, 0},
+      {" 1", ERR_NOT_FOUND, 0},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    const struct http_call call = {.params = {SLICE("x"), slice_of(cases[i].param)}};
+    uint64_t number;
+    assert_int_equal(http_param_number(&call, 1, &number), cases[i].err);
+    if (cases[i].err == ERR_OK) assert_int_equal(number, cases[i].number);
+  }
+}
+
 /* ---- bodies ---- */
 
 static struct http_call with_body(const char *body)
@@ -297,6 +325,7 @@ int main(void)
       cmocka_unit_test_teardown(other_paths_are_not_found, forget),
       cmocka_unit_test_teardown(another_method_is_told_which_there_are, forget),
       cmocka_unit_test_teardown(errors_have_one_form, forget),
+      cmocka_unit_test_teardown(numbers_of_a_path, forget),
       cmocka_unit_test_teardown(strings_of_a_body, forget),
       cmocka_unit_test_teardown(booleans_of_a_body, forget),
       cmocka_unit_test_teardown(raw_members_of_a_body, forget),
