@@ -11,6 +11,7 @@
 #include "probe.h"
 #include "push.h"
 #include "redis_url.h"
+#include "rooms_private.h"
 #include "store.h"
 
 /* `backend` first: the rest is nobody else's. */
@@ -22,8 +23,6 @@ struct whole {
 };
 
 /* ---- the lobby ---------------------------------------------------------------------- */
-
-static const struct slice lobby = {"lobby", 5};
 
 static void on_lobby(void *arg, enum err err, const struct redisReply *reply)
 {
@@ -45,7 +44,7 @@ static void make_lobby(struct whole *whole)
   static const char *const record[] = {"name", "lobby", "open", "1", "public", "1", "keep", "log"};
   struct store *store = whole->backend.store;
   char uuid[UUID_TEXT_BYTES + 1];
-  uuid_of("room", lobby, uuid);
+  uuid_of("room", room_lobby, uuid);
   store_begin_command(store, "SET", 3);
   store_name(store, "numbers:conversations");
   set_if_missing(store, SLICE("1"));
@@ -56,13 +55,15 @@ static void make_lobby(struct whole *whole)
   store_key(store, OWNER_UUID, slice_of(uuid), "");
   set_if_missing(store, SLICE("room:lobby"));
   store_begin(store, SCRIPT_record_make, 1, 3 + sizeof record / sizeof record[0]);
-  store_key(store, OWNER_ROOM, lobby, ":record");
+  store_key(store, OWNER_ROOM, room_lobby, ":record");
   store_number(store, 1);
   store_arg(store, SLICE("uuid"));
   store_arg(store, slice_of(uuid));
   for (size_t i = 0; i < sizeof record / sizeof record[0]; i++)
     store_arg(store, slice_of(record[i]));
   store_send(store, on_lobby, whole);
+  room_send_listed(store, room_lobby, 1, NULL);
+  room_send_public(store, room_lobby, true, NULL);
 }
 
 /* ---- links -------------------------------------------------------------------------- */

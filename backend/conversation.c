@@ -1,4 +1,5 @@
-/* Rooms: arguments of scripts/room_*.lua, attendance_*.lua and cursor_set.lua. */
+/* Rooms: arguments of scripts/room_send.lua, attendance_*.lua and cursor_set.lua. Who enters and
+ * leaves: membership.c. */
 #include "conversation.h"
 
 #include <hiredis/hiredis.h>
@@ -50,97 +51,6 @@ void room_page(struct backend *backend, struct slice room, uint64_t after_seq, u
   store_number(store, max_bytes);
   store_number(store, push_keep_from(backend->options.limits.log_days));
   page_send(backend, done, arg);
-}
-
-/* ---- membership --------------------------------------------------------------------- */
-
-/* Entering or leaving, between the room's tag and the user's. */
-struct passage {
-  struct backend *backend;
-  const char *change; /* of the user's rooms: SADD, SREM */
-  stamp_fn *done;
-  void *arg;
-  bool repeated;                 /* it was so before */
-  struct slice room, user, rest; /* of `bytes` */
-  char bytes[];
-};
-
-static struct passage *passage_new(struct backend *backend, struct slice room, struct slice user,
-                                   struct slice rest, stamp_fn *done, void *arg)
-{
-  struct passage *passage = memory_alloc(sizeof *passage + room.len + user.len + rest.len);
-  *passage = (struct passage){.backend = backend, .done = done, .arg = arg};
-  char *at = passage->bytes;
-  passage->room = slice_put(&at, room);
-  passage->user = slice_put(&at, user);
-  passage->rest = slice_put(&at, rest);
-  return passage;
-}
-
-static void passage_end(struct passage *passage, enum err err)
-{
-  passage->done(passage->arg, &(struct stamp){.err = err, .repeated = passage->repeated});
-  free(passage);
-}
-
-static void on_user_side(void *arg, enum err err)
-{
-  passage_end(arg, err);
-}
-
-/* The room's side is done; the user's set of rooms follows. */
-static void on_room_side(void *arg, enum err err, const struct redisReply *reply)
-{
-  struct passage *passage = arg;
-  if (err == ERR_OK) err = word_read(reply);
-  if (err != ERR_OK) {
-    passage_end(passage, err);
-    return;
-  }
-  struct slice word = {reply->str, reply->len};
-  passage->repeated = slice_is(word, "OLD") || slice_is(word, "NONE");
-  struct store *store = passage->backend->store;
-  store_begin(store, SCRIPT_user_rooms, 1, 4);
-  store_key(store, OWNER_USER, passage->user, ":rooms");
-  store_arg(store, slice_of(passage->change));
-  store_arg(store, passage->room);
-  store_key(store, OWNER_USER, passage->user, "");
-  store_arg(store, passage->rest);
-  plain_send(passage->backend, on_user_side, passage);
-}
-
-void room_enter(struct backend *backend, struct slice room, struct slice user, struct slice rest,
-                bool told, stamp_fn *done, void *arg)
-{
-  struct store *store = backend->store;
-  struct passage *passage = passage_new(backend, room, user, rest, done, arg);
-  passage->change = "SADD";
-  store_begin(store, SCRIPT_room_enter, 5, 3);
-  store_key(store, OWNER_ROOM, room, ":record");
-  store_key(store, OWNER_ROOM, room, ":members");
-  store_key(store, OWNER_ROOM, room, ":bans");
-  store_key(store, OWNER_ROOM, room, ":invites");
-  store_key(store, OWNER_ROOM, room, ":cursors");
-  store_arg(store, user);
-  store_key(store, OWNER_ROOM, room, "");
-  store_arg(store, told ? rest : (struct slice){"", 0});
-  store_send(store, on_room_side, passage);
-}
-
-void room_exit(struct backend *backend, struct slice room, struct slice user, struct slice rest,
-               bool told, stamp_fn *done, void *arg)
-{
-  struct store *store = backend->store;
-  struct passage *passage = passage_new(backend, room, user, rest, done, arg);
-  passage->change = "SREM";
-  store_begin(store, SCRIPT_room_exit, 3, 3);
-  store_key(store, OWNER_ROOM, room, ":record");
-  store_key(store, OWNER_ROOM, room, ":members");
-  store_key(store, OWNER_ROOM, room, ":cursors");
-  store_arg(store, user);
-  store_key(store, OWNER_ROOM, room, "");
-  store_arg(store, told ? rest : (struct slice){"", 0});
-  store_send(store, on_room_side, passage);
 }
 
 /* ---- cursors and attendance --------------------------------------------------------- */

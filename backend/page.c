@@ -43,6 +43,15 @@ static bool skip(struct slice *text, struct slice word)
   return true;
 }
 
+struct slice *reply_slices(const struct redisReply *reply, size_t first)
+{
+  if (reply->elements <= first) return NULL;
+  struct slice *slices = memory_alloc((reply->elements - first) * sizeof *slices);
+  for (size_t i = first; i < reply->elements; i++)
+    slices[i - first] = reply_slice(reply->element[i]);
+  return slices;
+}
+
 /* The stamp at a line's beginning, as parts/stamp.lua writes it. */
 static bool read_stored(struct slice line, struct stored *stored)
 {
@@ -84,9 +93,8 @@ enum err word_read(const struct redisReply *reply)
       {"OK", ERR_OK},
       {"NEW", ERR_OK},
       {"OLD", ERR_OK},
-      {"GONE", ERR_OK},
-      {"NONE", ERR_OK},
       {"NOROOM", ERR_NOT_FOUND},
+      {"GOING", ERR_NOT_FOUND},
       {"MISSING", ERR_NOT_FOUND},
       {"BANNED", ERR_FORBIDDEN},
       {"NOADMIN", ERR_FORBIDDEN},

@@ -18,6 +18,9 @@ bool reply_number(const struct redisReply *reply, uint64_t *number);
 /* A reply as bytes; empty where it is no string. */
 struct slice reply_slice(const struct redisReply *reply);
 
+/* Its elements from `first` on as bytes. From malloc; NULL where there are none. */
+struct slice *reply_slices(const struct redisReply *reply, size_t first);
+
 /* Words that scripts answer: OK and its like, or why not. ERR_INTERNAL: no such word. */
 enum err word_read(const struct redisReply *reply);
 

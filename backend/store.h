@@ -46,12 +46,16 @@ struct redisReply;
   X(presence_leave)      \
   X(read_cursor_set)     \
   X(record_make)         \
-  X(room_enter)          \
-  X(room_exit)           \
-  X(room_invite)         \
+  X(room_delete)         \
+  X(room_edit)           \
+  X(room_get)            \
+  X(room_gone)           \
+  X(room_make)           \
+  X(room_people)         \
+  X(room_role)           \
   X(room_send)           \
   X(room_standing)       \
-  X(user_rooms)          \
+  X(user_room)           \
   X(user_tell)
 
 enum script {
