@@ -12,12 +12,7 @@
 
 enum { ROUTES_MAX = 64 };
 
-const struct party alice = {
-    .kind = PARTY_USER, .num = 7, .id = {"alice", 5}, .uuid = {ALICE_UUID, 36}, .name = {"Al", 2}};
-const struct party bob = {
-    .kind = PARTY_USER, .num = 8, .id = {"bob", 3}, .uuid = {BOB_UUID, 36}, .name = {"bob", 3}};
-const struct party den = {
-    .kind = PARTY_ROOM, .num = 2, .id = {"den", 3}, .uuid = {DEN_UUID, 36}, .name = {"Den", 3}};
+static const struct party alice = ALICE;
 
 /* ---- a request ---- */
 

@@ -11,7 +11,22 @@
 #define BOB_UUID   "1e8b3a6f-8d52-4c8f-8b46-7a3a9d2c5f18"
 #define DEN_UUID   "5e4cf0a2-0a6c-4f3f-8d58-1c0d2a9e7b10"
 
-extern const struct party alice, bob, den;
+/* Parties, as initializers. */
+#define ALICE                                                                             \
+  {                                                                                       \
+    .kind = PARTY_USER, .num = 7, .id = {"alice", 5}, .uuid = {ALICE_UUID, 36}, .name = { \
+      "Al",                                                                               \
+      2                                                                                   \
+    }                                                                                     \
+  }
+#define BOB                                                                                      \
+  {                                                                                              \
+    .kind = PARTY_USER, .num = 8, .id = {"bob", 3}, .uuid = {BOB_UUID, 36}, .name = { "bob", 3 } \
+  }
+#define DEN                                                                                      \
+  {                                                                                              \
+    .kind = PARTY_ROOM, .num = 2, .id = {"den", 3}, .uuid = {DEN_UUID, 36}, .name = { "Den", 3 } \
+  }
 
 /* `expected`: the command, as route_command writes it; or the response, where it is refused:
  * "400 {...}". body NULL: the request has none. */
