@@ -36,23 +36,6 @@ enum {
   LIST_MAX = 1000, /* the original's lists of users and channels have no pages */
 };
 
-/* ---- what is named in a path ---- */
-
-enum err concord_path_number(const struct http_call *call, uint64_t *number)
-{
-  struct slice raw = call->params[0];
-  if (json_is_string(raw)) return ERR_NOT_FOUND;
-  return concord_read_number(raw, number) == ERR_OK ? ERR_OK : ERR_NOT_FOUND;
-}
-
-enum err concord_path_channel(const struct http_call *call, enum command_kind kind,
-                              struct command *command)
-{
-  command->kind = kind;
-  command->to.kind = ADDRESS_NUMBER;
-  return concord_path_number(call, &command->to.num);
-}
-
 /* ---- users, decoded ---- */
 
 static enum err read_account(struct arena *arena, const struct http_call *call,
@@ -135,7 +118,7 @@ static enum err decode_user(struct arena *arena, const struct http_call *call,
   (void)arena;
   command->kind = COMMAND_GET_USER;
   command->user.kind = ADDRESS_NUMBER;
-  return concord_path_number(call, &command->user.num);
+  return http_param_number(call, 0, &command->user.num);
 }
 
 static enum err decode_self(struct arena *arena, const struct http_call *call,
@@ -210,6 +193,14 @@ static int encode_users(struct arena *arena, const struct http_call *call,
 }
 
 /* ---- channels ---- */
+
+enum err concord_path_channel(const struct http_call *call, enum command_kind kind,
+                              struct command *command)
+{
+  command->kind = kind;
+  command->to.kind = ADDRESS_NUMBER;
+  return http_param_number(call, 0, &command->to.num);
+}
 
 static enum err decode_channels(struct arena *arena, const struct http_call *call,
                                 struct command *command)

@@ -14,9 +14,6 @@ typedef enum err concord_decode_fn(struct arena *arena, const struct http_call *
 typedef int concord_encode_fn(struct arena *arena, const struct http_call *call,
                               const struct outcome *outcome, struct text *out);
 
-/* The number in the path. ERR_NOT_FOUND: what is there is none, so it names nothing. */
-MUST_CHECK enum err concord_path_number(const struct http_call *call, uint64_t *number);
-
 /* A command of that kind, to the channel in the path. */
 MUST_CHECK enum err concord_path_channel(const struct http_call *call, enum command_kind kind,
                                          struct command *command);

@@ -99,7 +99,7 @@ static enum err path_chat(const struct http_call *call, enum command_kind kind,
                           struct command *command)
 {
   command->kind = kind;
-  return concord_path_number(call, &command->message_id);
+  return http_param_number(call, 0, &command->message_id);
 }
 
 enum err concord_decode_chat(struct arena *arena, const struct http_call *call,
