@@ -1,8 +1,10 @@
 // WebSocket clients, one class a protocol, on the `ws` library. Frames that arrive
-// wait in `frames` until a test takes them.
+// wait in `frames` until a test takes them. Each one, both ways, is held against the
+// document of its protocol (contract.js).
 
 import assert from 'node:assert/strict';
 import WebSocket from 'ws';
+import { Contract } from './contract.js';
 import { uuid_of } from './uuid.js';
 import { PATIENCE_MS, within } from './wait.js';
 
@@ -32,10 +34,14 @@ export class Client {
   on_frame = null; // called with each parsed frame; it then does not wait in `frames`
   #waiting = null;
 
-  // Resolves when the connection is open; RefusedError otherwise.
-  open(node, path, parameters, { protocols = [], headers, auth, auto_pong = true } = {}) {
+  // Resolves when the connection is open; RefusedError otherwise. `protocol` names the one
+  // that is spoken where the path does not tell; false: none of ours.
+  open(node, path, parameters, options = {}) {
+    const { protocols = [], headers, auth, auto_pong = true, protocol } = options;
     this.name ??= path;
-    const socket = new WebSocket(`${node.ws}${path}${query(parameters)}`, protocols, {
+    const target = `${path}${query(parameters)}`;
+    this.contract = new Contract(target, { subprotocols: protocols, name: protocol, client: this.name });
+    const socket = new WebSocket(`${node.ws}${target}`, protocols, {
       headers,
       auth,
       perMessageDeflate: false,
@@ -53,7 +59,14 @@ export class Client {
       });
     });
     return new Promise((resolve, reject) => {
-      socket.once('open', () => resolve(this));
+      socket.once('open', () => {
+        try {
+          this.contract.connected(target);
+          resolve(this);
+        } catch (error) {
+          reject(error);
+        }
+      });
       socket.on('error', reject);
       socket.once('unexpected-response', (_, response) => {
         const chunks = [];
@@ -71,9 +84,11 @@ export class Client {
     return this.socket.readyState === WebSocket.OPEN;
   }
 
-  // An object as JSON; a string or bytes as they are.
-  send(frame) {
+  // An object as JSON; a string or bytes as they are. `bad`: the object is no frame of the
+  // protocol, on purpose.
+  send(frame, { bad } = {}) {
     const raw = typeof frame === 'string' || Buffer.isBuffer(frame);
+    if (!Buffer.isBuffer(frame)) this.contract.sending(frame, bad);
     this.socket.send(raw ? frame : JSON.stringify(frame));
   }
 
@@ -86,6 +101,7 @@ export class Client {
   async next_frame(patience_ms = PATIENCE_MS) {
     const deadline = Date.now() + patience_ms;
     while (this.frames.length === 0) {
+      this.contract.check();
       if (this.close_code !== undefined) {
         throw new Error(`${this.name} was closed with ${this.close_code} while a frame was expected`);
       }
@@ -97,6 +113,7 @@ export class Client {
         }),
       );
     }
+    this.contract.check();
     return this.frames.shift();
   }
 
@@ -194,10 +211,11 @@ export class Client {
 
   #take(data, binary) {
     const text = data.toString('utf8');
-    const frame = { text, binary, json: JSON.parse(text) };
+    const json = this.contract.received(text, binary);
+    const frame = { text, binary, json };
     this.seen.push(frame);
     if (this.seen.length > 1000) this.seen.splice(0, 500);
-    if (!this.concerns(frame.json)) return;
+    if (!json || !this.concerns(json)) return;
     if (this.on_frame) {
       this.on_frame(frame.json, frame);
       return;
@@ -217,7 +235,8 @@ export class SimpleClient extends Client {
     client.name = `simple ${user}`;
     client.user = user;
     client.cast = cast;
-    return client.open(node, path, { username: user, ...parameters }, options);
+    const spoken = { protocol: 'simple', ...options };
+    return client.open(node, path, { username: user, ...parameters }, spoken);
   }
 
   concerns(frame) {
@@ -225,16 +244,16 @@ export class SimpleClient extends Client {
     return !presence || this.cast === null || this.cast.has(frame.username);
   }
 
-  // Sends, and returns the payload_id.
-  say(message, more = {}) {
+  // Sends, and returns the payload_id. `options` are those of send.
+  say(message, more = {}, options = {}) {
     const payload_id = more.payload_id ?? `p${++this.#payloads}`;
-    this.send({ type: 'send_message', message, ...more, payload_id });
+    this.send({ type: 'send_message', message, ...more, payload_id }, options);
     return payload_id;
   }
 
   // Sends, and takes frames until its reply; gives the reply.
-  async say_and_wait(message, more = {}) {
-    const payload_id = this.say(message, more);
+  async say_and_wait(message, more = {}, options = {}) {
+    const payload_id = this.say(message, more, options);
     return this.until((frame) => frame.type === 'reply' && frame.payload_id === payload_id);
   }
 
@@ -266,7 +285,8 @@ export class MessagingClient extends Client {
     client.name = `messaging ${id}`;
     client.id = id;
     client.user = String(id);
-    return client.open(node, path, { client_id: id, ...parameters }, options);
+    const spoken = { protocol: 'messaging', ...options };
+    return client.open(node, path, { client_id: id, ...parameters }, spoken);
   }
 
   // Sends items; `sid` is added where missing.
@@ -327,7 +347,8 @@ export class ChatClient extends Client {
     client.name = `chat ${user}`;
     client.user = user;
     client.presence = presence;
-    return client.open(node, path, { user, ...parameters }, options);
+    const spoken = { protocol: 'chat', ...options };
+    return client.open(node, path, { user, ...parameters }, spoken);
   }
 
   concerns(frame) {
@@ -368,7 +389,8 @@ export class ConcordClient extends Client {
     client.name = `concord ${user}`;
     client.user = user;
     client.presence = presence;
-    return client.open(node, path, { user, ...parameters }, options);
+    const spoken = { protocol: 'concord', ...options };
+    return client.open(node, path, { user, ...parameters }, spoken);
   }
 
   concerns(frame) {
@@ -408,7 +430,8 @@ export class RoomsClient extends Client {
     client.user = user;
     client.uuid = uuid_of('user', user);
     client.cast = cast;
-    return client.open(node, path, { user, ...parameters }, options);
+    const spoken = { protocol: 'rooms', ...options };
+    return client.open(node, path, { user, ...parameters }, spoken);
   }
 
   concerns(frame) {

@@ -213,7 +213,7 @@ test('clients: frames, sections, refusals, closes', options, async () => {
     },
     ({ req }, answer) => answer(!req.url.includes('refuse'), 403, 'no'),
   );
-  const client = await MessagingClient.open(node, 'é&=');
+  const client = await MessagingClient.open(node, 'é&=', { protocol: false });
   assert.deepEqual(await client.section('sent'), [{ id: 2 }]);
   assert.deepEqual(await client.section('messages'), [{ id: 1 }]);
   assert.deepEqual(await client.next(), { url: '/messaging?client_id=%C3%A9%26%3D' });
@@ -238,7 +238,7 @@ test('raw clients: fragments, pings, what a real server makes of bad frames', op
     socket.on('error', () => {});
     socket.on('message', (data) => socket.send(data.toString()));
   });
-  const open = () => new RawClient().open(node, '/');
+  const open = () => new RawClient().open(node, '/', { protocol: false });
   const raw = await open();
   assert.equal(raw.status, 101);
   raw.send('{"a":', { fin: false });

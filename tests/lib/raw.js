@@ -1,7 +1,9 @@
-// A WebSocket client by hand, for what a real library refuses to send.
+// A WebSocket client by hand, for what a real library refuses to send. What it gets is held
+// against the document of its protocol (contract.js); what it sends is its own affair.
 
 import { randomBytes } from 'node:crypto';
 import { createConnection } from 'node:net';
+import { Contract } from './contract.js';
 import { PATIENCE_MS, pause, within } from './wait.js';
 
 export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 };
@@ -32,12 +34,14 @@ export function frame_bytes(payload, options = {}) {
 export class RawClient {
   frames = []; // {opcode, fin, payload}
   #buffer = Buffer.alloc(0);
+  #contract;
   #changed = () => {};
   head = null;
 
   // Sends the request's head (`request`: all of it, in pieces); resolves when the
-  // answer's head is there.
-  async open(node, path, { headers = {}, version = 13, request } = {}) {
+  // answer's head is there. `protocol` as in client.js.
+  async open(node, path, { headers = {}, version = 13, request, protocol } = {}) {
+    this.#contract = new Contract(path, { name: protocol, client: `raw ${path}` });
     this.socket = createConnection({ port: node.port, host: '127.0.0.1', noDelay: true });
     this.ended = new Promise((resolve) => this.socket.once('close', resolve));
     this.socket.on('error', () => {});
@@ -57,6 +61,7 @@ export class RawClient {
       await pause(request ? PIECE_GAP_MS : 0);
     }
     await this.#until(() => this.head !== null, 'the answer to the upgrade');
+    if (this.status === 101) this.#contract.connected(path);
     return this;
   }
 
@@ -76,6 +81,7 @@ export class RawClient {
   async next(opcode = OPCODE.text, patience_ms = PATIENCE_MS) {
     for (;;) {
       await this.#until(() => this.frames.length > 0, `a frame with opcode ${opcode}`, patience_ms);
+      this.#contract.check();
       const frame = this.frames.shift();
       if (frame.opcode === opcode) return frame;
     }
@@ -147,7 +153,9 @@ export class RawClient {
     if (buffer.length < at + length) return false;
     const payload = Buffer.from(buffer.subarray(at, at + length));
     this.#buffer = buffer.subarray(at + length);
-    this.frames.push({ opcode: buffer[0] & 0x0f, fin: Boolean(buffer[0] & 0x80), payload });
+    const frame = { opcode: buffer[0] & 0x0f, fin: Boolean(buffer[0] & 0x80), payload };
+    this.frames.push(frame);
+    if (frame.fin && frame.opcode === OPCODE.text) this.#contract.received(payload.toString('utf8'));
     return true;
   }
 }

@@ -72,6 +72,7 @@ class Player {
       auth: basic,
       headers,
       protocols: subprotocols,
+      protocol,
     });
     this.client = client;
   }
@@ -84,9 +85,10 @@ export class TranscriptRun {
   #taken = new Set();
   #from;
 
-  // `fragments`: every text frame is split, at places that `seed` gives.
-  constructor({ world, transcript, nodes, fragments = false, seed = 1 }) {
-    Object.assign(this, { world, transcript, fragments });
+  // `fragments`: every text frame is split, at places that `seed` gives. `bad`: what clients
+  // send may be no frame of their protocol.
+  constructor({ world, transcript, nodes, fragments = false, seed = 1, bad = false }) {
+    Object.assign(this, { world, transcript, fragments, bad });
     this.random = random(seed);
     this.#from = world.watch.envelopes.length;
     const sees_presence = is_about_presence(transcript);
@@ -172,8 +174,10 @@ export class TranscriptRun {
 
   #send(client, value) {
     const expanded = expand(value, this.#memory);
+    const bad = this.bad || typeof expanded === 'string';
+    if (!this.fragments) return client.send(expanded, { bad });
     const whole = typeof expanded === 'string' ? expanded : JSON.stringify(expanded);
-    if (!this.fragments) return client.send(whole);
+    client.contract.sending(expanded, bad);
     const bytes = Buffer.from(whole);
     let at = 0;
     while (at < bytes.length - 1) {

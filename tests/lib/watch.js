@@ -2,23 +2,13 @@
 // redis-cli would) and holds each publication against the contract: the schema, the
 // order of the members, a dense seq per channel, ids that grow within a channel.
 
-import { readFileSync } from 'node:fs';
-import Ajv2020 from 'ajv/dist/2020.js';
 import { RespClient } from './resp.js';
+import { fault_finder } from './schema.js';
 import { waitFor } from './wait.js';
-
-const schema_file = new URL('../../proto/envelope.schema.json', import.meta.url);
 
 const MEMBERS = ['v', 'id', 'seq', 'kind', 'ts', 'from', 'to', 'dialog', 'keep', 'origin', 'body'];
 
-let validator;
-function schema_validator() {
-  if (!validator) {
-    const ajv = new Ajv2020({ allErrors: true, strict: false });
-    validator = ajv.compile(JSON.parse(readFileSync(schema_file, 'utf8')));
-  }
-  return validator;
-}
+const schema_faults = fault_finder('envelope.schema.json');
 
 // What is wrong with one published line, in words; empty where nothing is.
 export function envelope_faults(line) {
@@ -28,12 +18,8 @@ export function envelope_faults(line) {
   } catch {
     return ['not JSON'];
   }
-  const faults = [];
+  const faults = schema_faults(envelope);
   if (line.includes('\n')) faults.push('more than one line');
-  const validate = schema_validator();
-  if (!validate(envelope)) {
-    for (const error of validate.errors) faults.push(`${error.instancePath || '/'} ${error.message}`);
-  }
   const members = Object.keys(envelope);
   const in_order = MEMBERS.filter((name) => members.includes(name));
   if (String(members.filter((name) => MEMBERS.includes(name))) !== String(in_order)) {
@@ -51,7 +37,6 @@ export class Watch {
   static async start(redis) {
     const watch = new Watch();
     watch.redis = redis;
-    schema_validator();
     await watch.#connect();
     return watch;
   }

@@ -13,6 +13,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { ChatClient, ConcordClient, MessagingClient, RoomsClient, SimpleClient } from './client.js';
+import { check_frames, take_frame_faults } from './contract.js';
 import { Gateway } from './gateway.js';
 import { take_alarms } from './process.js';
 import { Proxy } from './proxy.js';
@@ -74,6 +75,7 @@ export class World {
     await this.redis?.stop();
     const failed = ends.find((end) => end.status === 'rejected');
     if (failed) throw failed.reason;
+    check_frames();
   }
 
   // What the nodes printed since `mark_logs`, or ever. A node that was started again
@@ -205,7 +207,8 @@ export function scene(handle, name, play, { timeout_ms = SCENE_TIMEOUT_MS, heals
     try {
       await within(timeout_ms, `the end of "${name}"`, play(stage));
     } catch (error) {
-      error.message += `\n--- frames\n${stage.dump()}\n--- logs\n${world.logs()}`;
+      const faults = take_frame_faults().map((fault) => `\n--- not as documented\n${fault}`);
+      error.message += `${faults.slice(0, 5).join('')}\n--- frames\n${stage.dump()}\n--- logs\n${world.logs()}`;
       throw error;
     } finally {
       await stage.clear();
@@ -213,6 +216,7 @@ export function scene(handle, name, play, { timeout_ms = SCENE_TIMEOUT_MS, heals
       await world.watch.settle();
     }
     world.watch.check();
+    check_frames();
     assert.deepEqual(take_alarms(), [], 'the program complained');
   });
 }

@@ -101,7 +101,7 @@ scene(world, 'after exit nothing is heard, and simple is told', async (stage) =>
 
 scene(world, 'enter and exit: bad items and unknown rooms are refused one by one', async (stage) => {
   const bob = await stage.messaging(0, 'bob');
-  bob.send({ enter: [{ rid: '#nowhere' }, 5, { rid: 7 }, { rid: 'not-a-room' }, {}] });
+  bob.send({ enter: [{ rid: '#nowhere' }, 5, { rid: 7 }, { rid: 'not-a-room' }, {}] }, { bad: true });
   const errors = [];
   while (errors.length < 5) errors.push(...(await bob.section('errors')));
   for (const error of errors) assert.equal(error.section, 'enter');

@@ -199,7 +199,7 @@ scene(world, 'bad items are refused one by one, good siblings go through', async
       { id: 'empty rid', rid: '', sid: alice.id },
       good(4),
     ],
-  });
+  }, { bad: true });
   assert.deepEqual((await bob.messages(4)).map((item) => item.id), [1, 2, 3, 4]);
   const errors = [];
   while (errors.length < 11) errors.push(...(await alice.section('errors')));
@@ -223,14 +223,14 @@ scene(world, 'bad items are refused one by one, good siblings go through', async
 scene(world, 'a section that is no array is refused, the others are carried out', async (stage) => {
   const alice = await stage.messaging(0, 'alice');
   const bob = await stage.messaging(1, 'bob');
-  alice.send({ send: [{ id: 1, rid: bob.id, sid: alice.id }], read: 5 });
+  alice.send({ send: [{ id: 1, rid: bob.id, sid: alice.id }], read: 5 }, { bad: true });
   await bob.messages(1);
   const [error] = await alice.section('errors');
   assert.equal(error.section, 'read');
   assert.equal(error.id, null);
   assert.equal(error.code, 'malformed_payload');
   await alice.section('sent');
-  alice.send({ send: { id: 2, rid: bob.id, sid: alice.id } });
+  alice.send({ send: { id: 2, rid: bob.id, sid: alice.id } }, { bad: true });
   const [second] = await alice.section('errors');
   assert.equal(second.section, 'send');
   assert.equal(second.code, 'malformed_payload');
@@ -330,7 +330,7 @@ scene(world, 'read: bad items are refused one by one', async (stage) => {
   const bob = await stage.messaging(1, 'bob');
   await alice.put_and_wait({ id: 1, rid: bob.id });
   await bob.messages(1);
-  bob.send({ read: [5, {}, { id: null }, { id: 1 }] });
+  bob.send({ read: [5, {}, { id: null }, { id: 1 }] }, { bad: true });
   const errors = [];
   while (errors.length < 3) errors.push(...(await bob.section('errors')));
   assert.deepEqual(

@@ -3,11 +3,15 @@
 // played twice within five minutes is a replay of its sends.
 
 import { describe, test } from 'node:test';
+import { check_frames, take_frame_faults } from '../lib/contract.js';
 import { TranscriptRun, lobby_attendance, read_transcripts } from '../lib/transcript.js';
 import { waitFor, within } from '../lib/wait.js';
 import { use_world } from '../lib/world.js';
 
 const TRANSCRIPT_TIMEOUT_MS = 30000;
+
+// Where clients send what is no frame of their protocol (tests/transcripts/README.md).
+const BAD_FRAMES = 'errors.json';
 
 // The lobby belongs to all transcripts: the next one begins when it is empty.
 async function empty_lobby(world) {
@@ -26,7 +30,9 @@ async function play(world, transcript, options) {
     await within(TRANSCRIPT_TIMEOUT_MS, 'the end of the transcript', run.play());
     await run.end();
     world.watch.check();
+    check_frames();
   } catch (error) {
+    take_frame_faults();
     error.message += `\n--- frames\n${run.dump()}\n--- logs\n${world.logs()}`;
     throw error;
   } finally {
@@ -52,7 +58,7 @@ for (const [mode, options] of modes) {
       test(
         `${protocol}/${file}: ${transcript.name}`,
         { timeout: TRANSCRIPT_TIMEOUT_MS * 3 },
-        () => play(handle.world, transcript, options),
+        () => play(handle.world, transcript, { ...options, bad: file === BAD_FRAMES }),
       );
     }
   });
