@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "concord_body.h"
+#include "protocol.h"
 #include "route_case.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
@@ -360,6 +361,34 @@ static void every_failure_is_told(void **state)
   check_failures(&concord_http);
 }
 
+/* What a request makes is told in frames: the same chat, the same channel. */
+static void frames_show_what_responses_show(void **state)
+{
+  (void)state;
+  struct arena arena = {0};
+  struct text frame = {0}, body = {0};
+  text_append(&body, SLICE("{\"type\":\"chat_sent\",\"chat\":"));
+  assert_true(concord_append_chat(&body, &arena, &messages[2]));
+  text_append_char(&body, '}');
+  assert_true(protocol_concord.encode(&arena, &messages[2], SLICE("alice"), &frame));
+  assert_true(slice_equal(text_slice(&frame), text_slice(&body)));
+  text_reset(&frame);
+  text_reset(&body);
+  const struct envelope created = {.kind = KIND_ROOM_CREATED,
+                                   .ts_ms = rooms[1].created_ms,
+                                   .from = rooms[1].creator,
+                                   .to = rooms[1].party,
+                                   .text = SLICE("\"where \\u0062ears live\"")};
+  text_append(&body, SLICE("{\"type\":\"channel_created\",\"channel\":"));
+  concord_append_channel(&body, &rooms[1], CONCORD_CHANNEL_ALONE);
+  text_append_char(&body, '}');
+  assert_true(protocol_concord.encode(&arena, &created, SLICE(""), &frame));
+  assert_true(slice_equal(text_slice(&frame), text_slice(&body)));
+  text_free(&frame);
+  text_free(&body);
+  arena_free(&arena);
+}
+
 /* The bearer token, else ?token=; and ?user=, where that is believed. */
 static void who_asks(void **state)
 {
@@ -403,6 +432,7 @@ int main(void)
       cmocka_unit_test(every_request_is_its_command),
       cmocka_unit_test(every_outcome_is_its_response),
       cmocka_unit_test(every_failure_is_told),
+      cmocka_unit_test(frames_show_what_responses_show),
       cmocka_unit_test(who_asks),
       cmocka_unit_test(all_but_two_ask_who_one_is),
   };

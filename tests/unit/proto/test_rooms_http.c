@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "protocol.h"
 #include "rooms_http.h"
 #include "route_case.h"
 
@@ -260,6 +261,36 @@ static void every_failure_is_told(void **state)
   check_failures(&rooms_http);
 }
 
+/* The event that dispatch makes of a request, as the kicked one is told of it. */
+static void a_kick_says_what_the_request_said(void **state)
+{
+  (void)state;
+  static const struct {
+    bool permanent;
+    const char *text, *frame;
+  } cases[] = {
+      {false, NULL, "\"message\":\"\",\"permanent\":false}"},
+      {false, "\"out \\u0021\"", "\"message\":\"out \\u0021\",\"permanent\":false}"},
+      {true, "\"for good\"", "\"message\":\"for good\",\"permanent\":true}"},
+  };
+  struct arena arena = {0};
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    const struct envelope event = {.kind = KIND_ROOM_KICKED,
+                                   .from = ALICE,
+                                   .to = DEN,
+                                   .user = BOB,
+                                   .text = slice_of(cases[i].text),
+                                   .permanent = cases[i].permanent};
+    const struct slice head = SLICE("{\"type\":\"kick\",\"room_id\":\"" DEN_UUID "\",");
+    struct text frame = {0};
+    assert_true(protocol_rooms.encode(&arena, &event, SLICE("bob"), &frame));
+    assert_true(slice_starts_with(text_slice(&frame), head));
+    assert_true(slice_is(slice_skip(text_slice(&frame), head.len), cases[i].frame));
+    text_free(&frame);
+  }
+  arena_free(&arena);
+}
+
 /* The key; in its place what the WebSocket's door takes too. */
 static void who_asks(void **state)
 {
@@ -310,6 +341,7 @@ int main(void)
       cmocka_unit_test(every_request_is_its_command),
       cmocka_unit_test(every_outcome_is_its_response),
       cmocka_unit_test(every_failure_is_told),
+      cmocka_unit_test(a_kick_says_what_the_request_said),
       cmocka_unit_test(who_asks),
       cmocka_unit_test(what_needs_no_key),
   };
