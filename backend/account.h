@@ -1,7 +1,8 @@
 /* Accounts: who a user is beyond an id (profile, password), and what they authenticate
  * with. All of one user stands on the user's tag:
  *
- *   parley:user:{31}:profile     ... password (libsodium's string), nickname, bio, avatar, created
+ *   parley:user:{31}:profile     ... password (libsodium's string), nickname, bio, avatar, created;
+ *                                registered, deleted: when (ms), and that it was
  *   parley:user:{31}:keys        hash: credential id -> "<key|token> <created ms> <expires ms>"
  *   parley:key:{<id>}            string with expiry: whose a session key is
  *   parley:token-secret          what tokens are signed with, where none is configured
@@ -11,6 +12,7 @@
  * HS256 alone, by libjwt; its id is its `jti`). Either is good while its id stands in its
  * user's hash and has not expired: revoking is taking it out, and telling the user's channel
  *   {"v":1,"id":0,"seq":0,"kind":"session.revoked","ts":…,"body":{"credential":"<id>"}}
+ * without a body where the user is deleted: then all of their sessions end.
  * presence_join looks at the same hash (struct presence_join.credential), so that no session
  * slips in beside a revocation.
  *
@@ -32,7 +34,7 @@ struct account {
 };
 
 /* data NULL: not given, and left as it is. ERR_MALFORMED where a text is too long (above) or
- * has control characters, or a password is empty. */
+ * has control characters, or a password is empty. Empty, a text is taken out. */
 struct account_change {
   struct slice name, password, nickname, bio, avatar;
 };
@@ -40,8 +42,10 @@ struct account_change {
 typedef void account_fn(void *arg, enum err err, const struct account *account);
 
 /* Makes a user with a password or without. `id` empty: a new random UUID. ERR_CONFLICT: there
- * is a user of this id; but one without a password, who never registered, becomes this
- * account where `claim`. The caller has checked the id's form (identity_check). */
+ * is a user of this id, or the UUID is somebody else's; but one without a password, who never
+ * registered, becomes this account where `claim`. The caller has checked the id's form
+ * (identity_check), and tells other nodes where a claimed user has another name now (all_tell).
+ * ERR_MALFORMED, ERR_OVERLOADED. */
 struct account_new {
   struct slice id;
   struct account_change change;
@@ -60,20 +64,24 @@ void account_get(struct backend *backend, struct slice user, account_fn *done, v
 void account_edit(struct backend *backend, struct slice user, const struct account_change *change,
                   struct slice event, err_fn *done, void *arg);
 
-/* Revokes all credentials; password, texts, name and what is unread are gone afterwards. The
- * id, number and UUID stay this user's for ever. Rooms are left by the caller. */
+/* Revokes all credentials and ends all sessions; password, texts, name and what is unread are
+ * gone afterwards. The id, number and UUID stay this user's for ever: there is no such user any
+ * more, and nobody can register as them; but a session that joins without a credential, where
+ * names are believed, brings them back. Rooms are left by the caller, who also tells other nodes
+ * that the name is gone (all_tell). ERR_NO_SUCH_USER. */
 void account_delete(struct backend *backend, struct slice user, uint64_t now_ms, err_fn *done,
                     void *arg);
 
 /* Users with a number above `after_num`, by number, at most `count`; `next` is the number to
- * go on behind, 0 at the end. */
+ * go on behind, 0 at the end. There may be fewer before the end, or none, where many numbers are
+ * nobody's. */
 typedef void accounts_fn(void *arg, enum err err, const struct account *accounts, size_t count,
                          uint64_t next);
 void account_list(struct backend *backend, uint64_t after_num, unsigned count, accounts_fn *done,
                   void *arg);
 
 /* ERR_OK; ERR_NO_SUCH_USER; ERR_BAD_PASSWORD: it is another, or the user has none. Takes as
- * long in either case. */
+ * long in either case. ERR_OVERLOADED. */
 void account_check_password(struct backend *backend, struct slice user, struct slice password,
                             err_fn *done, void *arg);
 

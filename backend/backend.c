@@ -1,17 +1,21 @@
 /* A node's hold on Redis, put together: two links, for an ordinary command on a
  * subscribed connection kills it; what is done when they come and go; readiness. */
+#include <assert.h>
 #include <hiredis/hiredis.h>
+#include <sodium.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "base/memory.h"
 #include "bus_private.h"
 #include "directory_private.h"
+#include "password.h"
 #include "presence_private.h"
 #include "probe.h"
 #include "push.h"
 #include "redis_url.h"
 #include "rooms_private.h"
+#include "secret.h"
 #include "store.h"
 
 /* `backend` first: the rest is nobody else's. */
@@ -181,6 +185,12 @@ struct backend *backend_new(const struct backend_options *options,
   backend->options.redis = copy(options->redis);
   backend->options.prefix = copy(options->prefix);
   backend->options.node = copy(options->node);
+  backend->options.token_secret = NULL; /* `secret` has it */
+  int random_numbers = sodium_init();
+  assert(random_numbers >= 0);
+  (void)random_numbers;
+  backend->passwords = passwords_new(options->base);
+  backend->secret = secret_new(options->token_secret);
   backend->directory = directory_new(options->limits.directory_entries);
   backend->pushes = pushes_new(backend);
   backend->presence = presence_new(backend);
@@ -193,12 +203,14 @@ struct backend *backend_new(const struct backend_options *options,
 void backend_free(struct backend *backend)
 {
   struct whole *whole = (struct whole *)backend;
+  passwords_free(backend->passwords); /* while those who wait for it can be answered */
   bus_free(backend->bus);
   store_free(backend->store);
   probe_free(backend->probe);
   presence_free(backend->presence);
   pushes_free(backend->pushes);
   directory_free(backend->directory);
+  secret_free(backend->secret);
   free((char *)backend->options.redis);
   free((char *)backend->options.prefix);
   free((char *)backend->options.node);

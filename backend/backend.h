@@ -24,6 +24,8 @@ struct directory;
 struct pushes;
 struct presence;
 struct probe;
+struct passwords;
+struct secret;
 
 enum { TOKEN_SECRET_MIN_BYTES = 32 };
 
@@ -72,7 +74,9 @@ struct backend {
   struct directory *directory;
   struct pushes *pushes; /* push.h */
   struct presence *presence;
-  struct probe *probe; /* probe.h: the proof of readiness */
+  struct probe *probe;         /* probe.h: the proof of readiness */
+  struct passwords *passwords; /* password.h */
+  struct secret *secret;       /* secret.h: what tokens are signed with */
 };
 
 /* Begins to connect; returns at once. SIGPIPE must be ignored: hiredis writes to

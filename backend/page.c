@@ -26,14 +26,18 @@ static bool read_digits(struct slice *text, uint64_t *number)
   return digits > 0;
 }
 
+bool number_read(struct slice digits, uint64_t *number)
+{
+  return read_digits(&digits, number) && digits.len == 0;
+}
+
 bool reply_number(const struct redisReply *reply, uint64_t *number)
 {
   if (reply->type == REDIS_REPLY_INTEGER) {
     *number = (uint64_t)reply->integer;
     return reply->integer >= 0;
   }
-  struct slice text = reply_slice(reply);
-  return read_digits(&text, number) && text.len == 0;
+  return number_read(reply_slice(reply), number);
 }
 
 static bool skip(struct slice *text, struct slice word)
@@ -94,6 +98,8 @@ enum err word_read(const struct redisReply *reply)
       {"NEW", ERR_OK},
       {"OLD", ERR_OK},
       {"NOROOM", ERR_NOT_FOUND},
+      {"NOUSER", ERR_NO_SUCH_USER},
+      {"TAKEN", ERR_CONFLICT},
       {"GOING", ERR_NOT_FOUND},
       {"MISSING", ERR_NOT_FOUND},
       {"BANNED", ERR_FORBIDDEN},

@@ -12,6 +12,9 @@ struct redisReply;
  * to free; the lines are the reply's. ERR_INTERNAL: this is no page. */
 MUST_CHECK enum err page_read(const struct redisReply *reply, size_t first, struct page *page);
 
+/* Nothing but digits, fewer than 20. False: it is something else. */
+bool number_read(struct slice digits, uint64_t *number);
+
 /* A reply as a number, which scripts answer as a number or as a string. False: neither. */
 bool reply_number(const struct redisReply *reply, uint64_t *number);
 

@@ -22,10 +22,16 @@ struct redisReply;
 
 /* One row for each scripts/<name>.lua. */
 #define STORE_SCRIPTS(X) \
+  X(account_delete)      \
+  X(account_edit)        \
+  X(account_get)         \
+  X(account_make)        \
   X(attendance_begin)    \
   X(attendance_end)      \
   X(contacts_add)        \
   X(contacts_news)       \
+  X(credential_issue)    \
+  X(credential_revoke)   \
   X(cursor_set)          \
   X(dialog_append)       \
   X(inbox_confirm)       \

@@ -1,9 +1,10 @@
-/* Name-based UUIDs on OpenSSL's SHA-1. */
+/* UUIDs on OpenSSL's SHA-1 and libsodium's random numbers. */
 #include "uuid.h"
 
 #include <assert.h>
 #include <ctype.h>
 #include <openssl/evp.h>
+#include <sodium.h>
 
 #include "base/text.h"
 
@@ -25,6 +26,12 @@ bool uuid_is(struct slice text)
     if (!fits) return false;
   }
   return true;
+}
+
+static void mark(unsigned char bytes[16], unsigned version)
+{
+  bytes[6] = (unsigned char)((bytes[6] & 0x0f) | version << 4);
+  bytes[8] = (unsigned char)((bytes[8] & 0x3f) | 0x80); /* the RFC's variant */
 }
 
 static void write_text(const unsigned char bytes[16], char out[UUID_TEXT_BYTES + 1])
@@ -57,7 +64,14 @@ void uuid_of(const char *kind, struct slice id, char out[UUID_TEXT_BYTES + 1])
   assert(hashed == 1);
   (void)hashed;
   text_free(&name);
-  hash[6] = (unsigned char)((hash[6] & 0x0f) | 0x50); /* version 5 */
-  hash[8] = (unsigned char)((hash[8] & 0x3f) | 0x80); /* the RFC's variant */
+  mark(hash, 5);
   write_text(hash, out);
+}
+
+void uuid_random(char out[UUID_TEXT_BYTES + 1])
+{
+  unsigned char bytes[16];
+  randombytes_buf(bytes, sizeof bytes);
+  mark(bytes, 4);
+  write_text(bytes, out);
 }

@@ -1,4 +1,4 @@
-/* Name-based UUIDs (RFC 9562, 5.5: version 5). */
+/* Name-based UUIDs (RFC 9562, 5.5: version 5), and random ones (5.4: version 4). */
 #ifndef PARLEY_BACKEND_UUID_H
 #define PARLEY_BACKEND_UUID_H
 
@@ -10,6 +10,9 @@
  * lower case where it is a UUID, else version 5 in the URL namespace of
  * "parley:<kind>:<id>". Writes 36 bytes and a NUL. `kind`: "user", "room", "dialog". */
 void uuid_of(const char *kind, struct slice id, char out[UUID_TEXT_BYTES + 1]);
+
+/* A random one (version 4), from libsodium's source. */
+void uuid_random(char out[UUID_TEXT_BYTES + 1]);
 
 /* Is it a UUID in text form, in either case? */
 bool uuid_is(struct slice text);

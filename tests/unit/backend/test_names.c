@@ -80,6 +80,20 @@ static void test_uuids(void **state)
   assert_false(uuid_is(SLICE("")));
 }
 
+static void test_random_uuids(void **state)
+{
+  (void)state;
+  char one[UUID_TEXT_BYTES + 1], other[UUID_TEXT_BYTES + 1];
+  for (int i = 0; i < 100; i++) {
+    uuid_random(one);
+    uuid_random(other);
+    assert_true(uuid_is(slice_of(one)));
+    assert_int_equal(one[14], '4');
+    assert_non_null(strchr("89ab", one[19]));
+    assert_string_not_equal(one, other);
+  }
+}
+
 static struct redis_url parsed(const char *text)
 {
   struct redis_url url;
@@ -168,6 +182,7 @@ int main(void)
       cmocka_unit_test(test_keys),
       cmocka_unit_test(test_channels_are_read_back),
       cmocka_unit_test(test_uuids),
+      cmocka_unit_test(test_random_uuids),
       cmocka_unit_test(test_urls),
       cmocka_unit_test(test_bad_urls_are_refused_with_a_reason),
       cmocka_unit_test(test_an_error_does_not_tell_the_password),
