@@ -1,9 +1,64 @@
-/* See auth.h. PARLEY_AUTH=open believes everybody (protocols.md, "how you say it"); the
- * codec has checked the claim's form. */
+/* See auth.h.
+ *
+ *   token ─► the operator's? ─► ours (a session key, a token: account.h) ─► its user
+ *   none  ─► PARLEY_AUTH=open believes everybody (protocols.md, "how you say it")
+ *
+ * The codec has checked the form of the user that is claimed. */
 #include "auth.h"
 
-void auth_check(struct node *node, const struct claim *claim, err_fn *done, void *arg)
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "account.h"
+#include "base/memory.h"
+
+struct inquiry {
+  identity_fn *done;
+  void *arg;
+  struct slice claimed;
+  char memory[];
+};
+
+/* In constant time, but for the length. */
+bool auth_is_admin(const struct node *node, struct slice token)
 {
-  (void)node;
-  done(arg, claim->user.len ? ERR_OK : ERR_UNAUTHORIZED);
+  const char *wanted = node->config->admin_token;
+  size_t len = strlen(wanted);
+  return len && token.len == len && sodium_memcmp(token.data, wanted, len) == 0;
+}
+
+static void on_verified(void *arg, const struct verified *verified)
+{
+  struct inquiry inquiry = *(struct inquiry *)arg;
+  struct identity identity = {.err = verified->err,
+                              .user = verified->user,
+                              .credential = verified->id,
+                              .expires_ms = verified->expires_ms};
+  if (identity.err == ERR_OK && inquiry.claimed.len &&
+      !slice_equal(inquiry.claimed, verified->user))
+    identity.err = ERR_FORBIDDEN;
+  inquiry.done(inquiry.arg, &identity);
+  free(arg);
+}
+
+static void check_credential(struct node *node, const struct claim *claim, identity_fn *done,
+                             void *arg)
+{
+  struct inquiry *inquiry = memory_alloc(sizeof *inquiry + claim->user.len);
+  char *next = inquiry->memory;
+  *inquiry = (struct inquiry){.done = done, .arg = arg};
+  inquiry->claimed = slice_put(&next, claim->user);
+  credential_check(node->backend, claim->token, node_wall_ms(), on_verified, inquiry);
+}
+
+void auth_check(struct node *node, const struct claim *claim, identity_fn *done, void *arg)
+{
+  struct identity identity = {.err = ERR_OK, .user = claim->user};
+  if (claim->token.len && !auth_is_admin(node, claim->token)) {
+    check_credential(node, claim, done, arg);
+    return;
+  }
+  identity.admin = claim->token.len != 0;
+  if (!claim->user.len && !identity.admin) identity.err = ERR_UNAUTHORIZED;
+  done(arg, &identity);
 }

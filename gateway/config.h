@@ -94,7 +94,7 @@ void config_write(const struct config *config, struct text *out);
  * sentence; NULL where there is nothing. Index from 0. */
 const char *config_warning(const struct config *config, unsigned index);
 
-/* "origins" is empty or holds this one (compared without regard to case). */
+/* "origins" is empty or holds this one (compared without regard to case); or there is none. */
 bool config_allows_origin(const struct config *config, struct slice origin);
 
 #endif

@@ -191,6 +191,7 @@ bool config_complete(struct config *config, struct complaint complaint)
 
 bool config_allows_origin(const struct config *config, struct slice origin)
 {
+  if (!origin.len) return true; /* no browser */
   for (size_t i = 0; i < config->origins.count; i++) {
     struct slice allowed = slice_of(config->origins.items[i]);
     if (allowed.len == origin.len && strncasecmp(allowed.data, origin.data, origin.len) == 0) {

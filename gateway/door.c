@@ -9,6 +9,7 @@
 #include "admission.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "exchange.h"
 #include "loop.h"
 #include "metrics.h"
 #include "request_head.h"
@@ -69,6 +70,7 @@ void door_end(struct lws *wsi)
   node_timer_stop(door->node, &door->patience);
   uncount(door);
   if (door->session) session_free(door->session);
+  if (door->exchange) exchange_end(door->exchange);
   door->node->connections--;
   metric_subtract(METRIC_CONNECTIONS, 1);
   free(door);
@@ -128,6 +130,14 @@ static bool let_through(struct door *door, enum door_state state)
   return true;
 }
 
+/* RFC 9110, 10.1.1: the client waits for it before it sends the body, which libwebsockets does
+ * not know of. It may be gone: that is found out by reading. */
+static void say_continue(struct door *door)
+{
+  static const struct slice go_on = {"HTTP/1.1 100 Continue\r\n\r\n", 25};
+  (void)!send(lws_get_socket_fd(door->wsi), go_on.data, go_on.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 static bool plain_request(struct door *door, const struct request_head *head)
 {
   if ((head->has_body || head->chunked) && !head->has_length) {
@@ -135,6 +145,8 @@ static bool plain_request(struct door *door, const struct request_head *head)
     return false;
   }
   node_timer_stop(door->node, &door->patience);
+  if (head->expects_continue) say_continue(door);
+  door->exchange = exchange_begin(door, head);
   return let_through(door, DOOR_HTTP);
 }
 
@@ -240,6 +252,8 @@ void door_request_done(struct lws *wsi)
   if (!door) return;
   /* Of a head in which libwebsockets saw no upgrade where the door did. */
   give_back_session(door);
+  if (door->exchange) exchange_end(door->exchange);
+  door->exchange = NULL;
   uncount(door);
   read_peer(door); /* behind a proxy the next request may be another client's */
   door->state = DOOR_NEW;

@@ -17,9 +17,11 @@
 
 #include "base/error.h"
 #include "ip.h"
+#include "limit.h"
 #include "node.h"
 #include "protocol.h"
 
+struct exchange;
 struct session;
 
 enum door_state { DOOR_NEW, DOOR_ASKING, DOOR_ADMITTED, DOOR_REFUSED, DOOR_HTTP, DOOR_OPEN };
@@ -29,12 +31,14 @@ struct door {
   struct node_timer patience; /* first, for its call */
   struct node *node;
   struct lws *wsi;
-  struct session *session; /* from admission on */
-  struct ip ip;            /* the client's, as it is counted */
-  uint8_t state;           /* enum door_state */
-  uint8_t refusal;         /* enum err, of REFUSED */
-  bool counted;            /* at its address */
-  bool waits_for_more;     /* the socket's low-water mark is raised */
+  struct session *session;   /* from admission on */
+  struct exchange *exchange; /* a request to a REST surface, until it is answered */
+  struct bucket requests;
+  struct ip ip;        /* the client's, as it is counted */
+  uint8_t state;       /* enum door_state */
+  uint8_t refusal;     /* enum err, of REFUSED */
+  bool counted;        /* at its address */
+  bool waits_for_more; /* the socket's low-water mark is raised */
 };
 
 /* libwebsockets has accepted. 0, or -1: over the limit, drop it. */

@@ -1,5 +1,5 @@
 /* See listener.h. One table row per callback of libwebsockets that matters here; what
- * each one does stands in door.c, http.c and session.c. */
+ * each one does stands in door.c, http_server.c, exchange.c and session.c. */
 #include "listener.h"
 
 #include <stdlib.h>
@@ -8,7 +8,8 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "door.h"
-#include "http.h"
+#include "exchange.h"
+#include "http_server.h"
 #include "loop.h"
 #include "protocol.h"
 #include "session.h"
@@ -112,6 +113,29 @@ static int on_http(struct lws *wsi, void *in, size_t len)
   return http_handle(node_of(wsi), wsi);
 }
 
+static int on_body(struct lws *wsi, void *in, size_t len)
+{
+  struct door *door = door_of(wsi);
+  if (door && door->exchange) exchange_body(door->exchange, (struct slice){in, len});
+  return 0;
+}
+
+static int on_body_whole(struct lws *wsi, void *in, size_t len)
+{
+  struct door *door = door_of(wsi);
+  (void)in;
+  (void)len;
+  if (door && door->exchange) exchange_run(door->exchange);
+  return 0;
+}
+
+static int on_http_writable(struct lws *wsi, void *in, size_t len)
+{
+  (void)in;
+  (void)len;
+  return http_writable(wsi);
+}
+
 static const struct {
   enum lws_callback_reasons reason;
   int (*call)(struct lws *wsi, void *in, size_t len);
@@ -124,6 +148,9 @@ static const struct {
     {LWS_CALLBACK_ESTABLISHED, on_established},
     {LWS_CALLBACK_WSI_DESTROY, on_gone},
     {LWS_CALLBACK_HTTP, on_http},
+    {LWS_CALLBACK_HTTP_BODY, on_body},
+    {LWS_CALLBACK_HTTP_BODY_COMPLETION, on_body_whole},
+    {LWS_CALLBACK_HTTP_WRITEABLE, on_http_writable},
 };
 
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,

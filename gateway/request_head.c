@@ -65,6 +65,7 @@ static bool read_header(struct slice line, struct request_head *head)
   struct slice *keep = kept(head, name);
   if (keep) *keep = value;
   if (name_is(name, "upgrade") && name_is(value, "websocket")) head->upgrade = true;
+  if (name_is(name, "expect") && name_is(value, "100-continue")) head->expects_continue = true;
   if (name_is(name, "transfer-encoding")) head->chunked = true;
   if (name_is(name, "content-length")) {
     if (head->has_length) return false;

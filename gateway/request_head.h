@@ -15,6 +15,7 @@ struct request_head {
   bool upgrade;              /* Upgrade: websocket */
   bool has_body, has_length; /* a method with a body; Content-Length */
   bool chunked;
+  bool expects_continue; /* Expect: 100-continue */
 };
 
 enum head_result { HEAD_WHOLE, HEAD_PARTIAL, HEAD_BROKEN };

@@ -1,0 +1,47 @@
+/* An exchange: one HTTP request to a REST surface, and its response.
+ *
+ *   door (head) ─► route ─► body ─► credential ─► decode ─► dispatch ─► encode ─► response
+ *                    └── what fails on the way is the response ──────────────────┘
+ *
+ * It is a caller from the moment that it is known who asks. It outlives its connection
+ * while a command of it is under way. */
+#ifndef PARLEY_GATEWAY_EXCHANGE_H
+#define PARLEY_GATEWAY_EXCHANGE_H
+
+#include "base/text.h"
+#include "caller.h"
+#include "door.h"
+#include "http_server.h"
+#include "request_head.h"
+
+struct exchange;
+
+/* For a request whose path belongs to a REST surface, or that asks on behalf of a browser
+ * what it may do there (OPTIONS); NULL for any other. Copies the head. */
+struct exchange *exchange_begin(struct door *door, const struct request_head *head);
+
+/* A piece of the body; more than the limit is dropped, and the answer is too_large. */
+void exchange_body(struct exchange *exchange, struct slice piece);
+
+/* The request is whole. Called again, it does nothing. When the response is ready the
+ * socket's next writable event is asked for. */
+void exchange_run(struct exchange *exchange);
+
+/* Answers with this error instead, whatever else comes of the request. */
+void exchange_refuse(struct exchange *exchange, enum err err);
+
+/* Was it refused, so that its body may be unread? Is only the response's head wanted? */
+bool exchange_is_refused(const struct exchange *exchange);
+bool exchange_is_head(const struct exchange *exchange);
+
+/* NULL: not ready yet. It lives as long as the exchange. */
+const struct http_response *exchange_response(const struct exchange *exchange);
+
+/* The response was written, or the connection is gone. */
+void exchange_end(struct exchange *exchange);
+
+/* Gives back those whose connection went before their answer came. Several times a second, and
+ * at the end. */
+void exchanges_sweep(void);
+
+#endif

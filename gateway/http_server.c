@@ -1,0 +1,247 @@
+/* See http_server.h. To add a page, add a row to `pages`. */
+#include "http_server.h"
+
+#include <stdlib.h>
+
+#include "backend.h"
+#include "console.h"
+#include "door.h"
+#include "exchange.h"
+#include "metrics.h"
+#include "protocol.h"
+
+enum { HEADER_BYTES = 4096, LENGTH_TEXT_BYTES = 24 };
+
+static void write_error(struct http_response *response, enum err err)
+{
+  response->content_type = "application/json";
+  response->status = http_error(NULL, err, &response->body);
+}
+
+/* The process lives and its loop turns. */
+static enum err show_health(struct node *node, struct http_response *response)
+{
+  (void)node;
+  text_append(&response->body, SLICE("ok\n"));
+  return ERR_OK;
+}
+
+/* What it would accept now would be delivered (design.md, "readiness is proof"). */
+static enum err show_readiness(struct node *node, struct http_response *response)
+{
+  const char *why = NULL;
+  if (node->draining)
+    why = "draining";
+  else if (backend_ready(node->backend, &why) && !metrics_all_ready())
+    why = "another worker is not ready"; /* and a new connection can reach any of them */
+  response->content_type = "application/json";
+  if (why) response->status = err_http_status(ERR_UNAVAILABLE);
+  text_append(&response->body, why ? SLICE("{\"ready\":false,\"why\":") : SLICE("{\"ready\":true"));
+  if (why) text_append_json_string(&response->body, slice_of(why));
+  text_append(&response->body, SLICE("}\n"));
+  return why ? ERR_UNAVAILABLE : ERR_OK;
+}
+
+static enum err show_metrics(struct node *node, struct http_response *response)
+{
+  (void)node;
+  response->content_type = METRICS_CONTENT_TYPE;
+  metrics_write(&response->body);
+  return ERR_OK;
+}
+
+static enum err show_console(struct node *node, struct http_response *response)
+{
+  if (!node->config->console) return ERR_NOT_FOUND;
+  response->content_type = "text/html; charset=utf-8";
+  text_append(&response->body, console_page());
+  return ERR_OK;
+}
+
+static const struct {
+  const char *path;
+  enum err (*show)(struct node *node, struct http_response *response);
+} pages[] = {
+    {"/", show_console},
+    {"/healthz", show_health},
+    {"/readyz", show_readiness},
+    {"/metrics", show_metrics},
+};
+
+static enum err route(struct node *node, int method, struct slice path,
+                      struct http_response *response)
+{
+  enum err err = ERR_NOT_FOUND;
+  for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
+    if (!slice_is(path, pages[i].path)) continue;
+    err = method == LWSHUMETH_GET || method == LWSHUMETH_HEAD ? ERR_OK : ERR_BAD_METHOD;
+    if (err == ERR_OK) err = pages[i].show(node, response);
+    break;
+  }
+  if (err != ERR_OK && !response->body.len) write_error(response, err);
+  return err;
+}
+
+/* A response's head, as libwebsockets wants it built. */
+struct header_writer {
+  struct lws *wsi;
+  unsigned char *next, *end;
+  bool full;
+};
+
+static void add_header(struct header_writer *writer, const char *name, struct slice value)
+{
+  writer->full |= lws_add_http_header_by_name(writer->wsi, (const unsigned char *)name,
+                                              (const unsigned char *)value.data, (int)value.len,
+                                              &writer->next, writer->end) != 0;
+}
+
+/* The Fetch standard's CORS protocol; who may not ask at all was refused before. */
+static void add_cors(struct header_writer *writer, const struct http_response *response)
+{
+  if (!response->origin.len) return;
+  add_header(writer, "access-control-allow-origin:", response->origin);
+  add_header(writer, "vary:", SLICE("Origin"));
+  if (!response->allowed.len) return;
+  add_header(writer, "access-control-allow-methods:", response->allowed);
+  add_header(writer, "access-control-allow-headers:", SLICE("authorization, content-type"));
+  add_header(writer, "access-control-max-age:", SLICE("600"));
+}
+
+static void add_headers(struct header_writer *writer, const struct http_response *response)
+{
+  char length[LENGTH_TEXT_BYTES];
+  int digits = snprintf(length, sizeof length, "%zu", response->body.len);
+  if (response->status != HTTP_STATUS_NO_CONTENT) { /* which can have neither (RFC 9110, 8.6) */
+    add_header(writer, "content-type:", slice_of(response->content_type));
+    add_header(writer, "content-length:", (struct slice){length, (size_t)digits});
+  }
+  if (response->allowed.len) add_header(writer, "allow:", response->allowed);
+  if (response->status == HTTP_STATUS_UNAUTHORIZED)
+    add_header(writer, "www-authenticate:", SLICE("Bearer"));
+  add_cors(writer, response);
+  add_header(writer, "cache-control:", SLICE("no-store"));
+  add_header(writer, "x-content-type-options:", SLICE("nosniff"));
+}
+
+static int write_response(struct lws *wsi, const struct http_response *response, bool with_body)
+{
+  unsigned char headers[LWS_PRE + HEADER_BYTES], *start = headers + LWS_PRE;
+  struct header_writer writer = {wsi, start, headers + sizeof headers - 1, false};
+  if (lws_add_http_header_status(wsi, (unsigned)response->status, &writer.next, writer.end))
+    return -1;
+  add_headers(&writer, response);
+  if (writer.full || lws_finalize_write_http_header(wsi, start, &writer.next, writer.end))
+    return -1;
+  struct slice body = text_slice(&response->body);
+  if (!with_body || !body.len) return 0;
+  struct text padded = {0}; /* libwebsockets wants room in front */
+  text_append(&padded, (struct slice){(const char *)headers, LWS_PRE});
+  text_append(&padded, body);
+  int written =
+      lws_write(wsi, (unsigned char *)padded.data + LWS_PRE, body.len, LWS_WRITE_HTTP_FINAL);
+  text_free(&padded);
+  return written < 0 ? -1 : 0;
+}
+
+/* By hand, for libwebsockets takes a request that asks for an upgrade for one of HTTP/1.0. */
+static int write_last_response(struct lws *wsi, enum err err, const struct http_response *response,
+                               bool with_body)
+{
+  struct text bytes = {0};
+  text_append(&bytes, (struct slice){(char[LWS_PRE]){0}, LWS_PRE});
+  text_append_format(&bytes, "HTTP/1.1 %d %.*s\r\n", response->status, SLICE_ARG(err_code(err)));
+  /* RFC 6455, 4.4: a version that we do not speak is told which one we do. */
+  if (err == ERR_BAD_VERSION) text_append(&bytes, SLICE("Sec-WebSocket-Version: 13\r\n"));
+  text_append_format(&bytes,
+                     "Content-Type: %s\r\nContent-Length: %zu\r\n"
+                     "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+                     "Connection: close\r\n\r\n",
+                     response->content_type, response->body.len);
+  if (with_body) text_append(&bytes, text_slice(&response->body));
+  int written = lws_write(wsi, (unsigned char *)bytes.data + LWS_PRE, bytes.len - LWS_PRE,
+                          LWS_WRITE_HTTP_FINAL);
+  text_free(&bytes);
+  return written < 0 ? -1 : 0;
+}
+
+int http_write_error(struct lws *wsi, enum err err)
+{
+  struct http_response response = {0};
+  write_error(&response, err);
+  int result = write_last_response(wsi, err, &response, true);
+  text_free(&response.body);
+  return result;
+}
+
+/* What the request asks for, whose method is given back. */
+static int answer(struct node *node, struct lws *wsi, struct http_response *response)
+{
+  char *path;
+  int path_len;
+  *response =
+      (struct http_response){.status = HTTP_STATUS_OK, .content_type = "text/plain; charset=utf-8"};
+  int method = lws_http_get_uri_and_method(wsi, &path, &path_len);
+  enum err err =
+      route(node, method, (struct slice){path, path_len > 0 ? (size_t)path_len : 0}, response);
+  metric_add_at(METRIC_HTTP_REQUESTS, err, 1);
+  return method;
+}
+
+void http_handle_last(struct node *node, struct lws *wsi)
+{
+  struct http_response response;
+  int method = answer(node, wsi, &response);
+  /* The connection ends in any case. */
+  (void)write_last_response(wsi, ERR_OK, &response, method != LWSHUMETH_HEAD);
+  text_free(&response.body);
+}
+
+/* The next request may come; or, where some of this one's body is unread and would be taken for
+ * it, the connection ends. */
+static int done(struct lws *wsi, bool body_unread)
+{
+  if (lws_http_transaction_completed(wsi) || body_unread) return -1;
+  door_request_done(wsi);
+  return 0;
+}
+
+static uint64_t content_length(struct lws *wsi)
+{
+  char text[LENGTH_TEXT_BYTES] = "";
+  int len = lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_HTTP_CONTENT_LENGTH);
+  return len > 0 ? strtoull(text, NULL, 10) : 0;
+}
+
+/* A body that is too large to be read and forgotten is not waited for. */
+static int begin_exchange(struct node *node, struct lws *wsi, struct exchange *exchange)
+{
+  uint64_t length = content_length(wsi);
+  if (length > node->config->hard_message_bytes) exchange_refuse(exchange, ERR_TOO_LARGE);
+  if (!length) exchange_run(exchange);
+  return 0;
+}
+
+int http_writable(struct lws *wsi)
+{
+  struct door *door = door_of(wsi);
+  const struct http_response *response =
+      door && door->exchange ? exchange_response(door->exchange) : NULL;
+  if (!response) return 0;
+  bool body_unread = exchange_is_refused(door->exchange);
+  if (write_response(wsi, response, !exchange_is_head(door->exchange))) return -1;
+  return done(wsi, body_unread);
+}
+
+int http_handle(struct node *node, struct lws *wsi)
+{
+  struct http_response response;
+  struct door *door = door_of(wsi);
+  if (door && door->exchange) return begin_exchange(node, wsi, door->exchange);
+  int method = answer(node, wsi, &response);
+  int result = write_response(wsi, &response, method != LWSHUMETH_HEAD);
+  text_free(&response.body);
+  if (result) return -1;
+  return done(wsi, (method != LWSHUMETH_GET && method != LWSHUMETH_HEAD) ||
+                       lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0);
+}

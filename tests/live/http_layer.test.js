@@ -1,0 +1,138 @@
+// The HTTP layer under the REST surfaces: routing, bodies, limits, CORS, connections that are
+// kept or lost. What each route does is tested with its surface.
+
+import assert from 'node:assert/strict';
+import { createConnection } from 'node:net';
+import { http } from '../lib/http.js';
+import { waitFor, within } from '../lib/wait.js';
+import { scene, use_world } from '../lib/world.js';
+
+const ORIGIN = 'https://chat.example';
+const world = use_world({ nodes: 1, node: { flags: ['--origins', ORIGIN] } });
+
+const json = (value, headers = {}) => ({
+  method: 'POST',
+  headers: { 'content-type': 'application/json', ...headers },
+  body: typeof value === 'string' ? value : JSON.stringify(value),
+});
+
+// One connection by hand: writes, and gives all that came back when `done` says so.
+class Wire {
+  received = '';
+
+  constructor(node) {
+    this.socket = createConnection({ port: node.port, host: '127.0.0.1', noDelay: true });
+    this.socket.on('data', (bytes) => { this.received += bytes.toString('latin1'); });
+    this.socket.on('error', () => {});
+    this.ended = new Promise((resolve) => { this.socket.once('close', resolve); });
+  }
+
+  write(text) {
+    this.socket.write(text);
+    return this;
+  }
+
+  until(pattern) {
+    return waitFor(`${pattern} on the wire`, () => this.received.match(pattern));
+  }
+}
+
+const request = (method, path, body = '', headers = []) =>
+  [`${method} ${path} HTTP/1.1`, 'Host: parley', ...headers, `Content-Length: ${body.length}`, '', body].join('\r\n');
+
+scene(world, 'an unknown path is 404, an unknown method 405 with the known ones', async ({ nodes }) => {
+  assert.equal((await http(nodes[0].url, '/api/v1/nothing')).status, 404);
+  const answer = await http(nodes[0].url, '/api/v1/openapi.json', { method: 'DELETE' });
+  assert.equal(answer.status, 405);
+  assert.match(answer.headers.allow, /GET/);
+});
+
+scene(world, 'HEAD is GET without the body', async ({ nodes }) => {
+  const answer = await http(nodes[0].url, '/api/v1/openapi.json', { method: 'HEAD' });
+  assert.equal(answer.status, 200);
+  assert.ok(Number(answer.headers['content-length']) > 1000);
+  assert.equal(answer.body, '');
+});
+
+scene(world, 'a body that is no JSON object is refused, and the server lives', async ({ nodes }) => {
+  for (const body of ['{', '[]', 'null', '{"a":1}x', `${'{"a":'.repeat(33)}1${'}'.repeat(33)}`, '\xff']) {
+    const answer = await http(nodes[0].url, '/user', json(body));
+    assert.equal(answer.status, 400, body);
+    assert.equal(JSON.parse(answer.body).error, 'malformed_json', body);
+  }
+});
+
+scene(world, 'a body over the limit is 413, read or not', async ({ nodes }) => {
+  const large = JSON.stringify({ username: 'u', password: 'x'.repeat(70 * 1024) });
+  assert.equal((await http(nodes[0].url, '/user', json(large))).status, 413);
+  const wire = new Wire(nodes[0]);
+  wire.write('POST /user HTTP/1.1\r\nHost: parley\r\nContent-Length: 99999999\r\n\r\n{');
+  await wire.until(/^HTTP\/1\.1 413 /);
+  await within(5000, 'the end of the connection', wire.ended);
+});
+
+scene(world, 'a body without a length is 411', async ({ nodes }) => {
+  const wire = new Wire(nodes[0]);
+  wire.write('POST /user HTTP/1.1\r\nHost: parley\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n');
+  await wire.until(/^HTTP\/1\.1 411 /);
+});
+
+scene(world, 'a connection is kept from one request to the next', async ({ nodes, name }) => {
+  const wire = new Wire(nodes[0]);
+  wire.write(request('POST', '/user', JSON.stringify({ password: 'x' })));
+  await wire.until(/^HTTP\/1\.1 400 [^]*\}/);
+  wire.received = '';
+  wire.write(request('GET', '/api/v1/openapi.json'));
+  await wire.until(/^HTTP\/1\.1 200 [^]*"openapi"/);
+  wire.socket.destroy();
+});
+
+scene(world, 'a body in pieces, and one that waits for 100 Continue', async ({ nodes }) => {
+  const body = '{"username":"u"}';
+  const head = request('POST', '/user', body, ['Expect: 100-continue']).slice(0, -body.length);
+  const wire = new Wire(nodes[0]).write(head);
+  await wire.until(/^HTTP\/1\.1 100 Continue\r\n\r\n$/);
+  wire.write(body.slice(0, 5));
+  wire.write(body.slice(5));
+  await wire.until(/HTTP\/1\.1 400 [^]*password_missing/);
+  wire.socket.destroy();
+});
+
+scene(world, 'a browser of an allowed origin is let in, of another it is not', async ({ nodes }) => {
+  const preflight = await http(nodes[0].url, '/user', {
+    method: 'OPTIONS',
+    headers: { origin: ORIGIN, 'access-control-request-method': 'POST' },
+  });
+  assert.equal(preflight.status, 204);
+  assert.equal(preflight.headers['access-control-allow-origin'], ORIGIN);
+  assert.match(preflight.headers['access-control-allow-methods'], /POST/);
+  assert.match(preflight.headers['access-control-allow-headers'], /authorization/);
+  const allowed = await http(nodes[0].url, '/user', json({}, { origin: ORIGIN }));
+  assert.equal(allowed.headers['access-control-allow-origin'], ORIGIN);
+  const other = await http(nodes[0].url, '/user', json({}, { origin: 'https://evil.example' }));
+  assert.equal(other.status, 403);
+  assert.equal(other.headers['access-control-allow-origin'], undefined);
+});
+
+scene(world, 'who leaves before the answer hurts nobody', async (stage) => {
+  const [node] = stage.nodes;
+  for (let i = 0; i < 20; i++) {
+    const body = JSON.stringify({ username: stage.name(`gone${i}`), password: 'a password' });
+    const wire = new Wire(node).write(request('POST', '/user', body));
+    wire.socket.once('connect', () => setImmediate(() => wire.socket.destroy()));
+    await wire.ended;
+  }
+  const answer = await http(node.url, '/user', json({ username: stage.name('here'), password: 'a password' }));
+  assert.equal(answer.status, 200);
+});
+
+scene(world, 'one connection that asks too often is told so', async ({ nodes }) => {
+  const wire = new Wire(nodes[0]);
+  for (let i = 0; i < 2300 && !/HTTP\/1\.1 429 /.test(wire.received); i++) {
+    wire.write(request('GET', '/api/v1/users'));
+    await wire.until(/HTTP\/1\.1 \d{3} [^]*\}\s*$/);
+    if (!/ 429 /.test(wire.received)) wire.received = '';
+  }
+  assert.match(wire.received, /HTTP\/1\.1 429 /);
+  wire.socket.destroy();
+});
