@@ -113,6 +113,9 @@ typedef void verified_fn(void *arg, const struct verified *verified);
 void credential_check(struct backend *backend, struct slice credential, uint64_t now_ms,
                       verified_fn *done, void *arg);
 
+/* Is it the session key of this id? Of a token only credential_check can tell. */
+bool credential_is(struct slice key, struct slice id);
+
 /* By its id. ERR_NOT_FOUND. */
 void credential_revoke(struct backend *backend, struct slice user, struct slice id, uint64_t now_ms,
                        err_fn *done, void *arg);

@@ -45,6 +45,13 @@ static void write_key_id(struct slice key, char id[ID_TEXT_BYTES + 1])
   write_id(hash, id);
 }
 
+bool credential_is(struct slice key, struct slice id)
+{
+  char own[ID_TEXT_BYTES + 1];
+  write_key_id(key, own);
+  return slice_equal(id, slice_of(own));
+}
+
 static void write_random_id(char id[ID_TEXT_BYTES + 1])
 {
   unsigned char bytes[ID_BYTES];

@@ -59,6 +59,11 @@ void directory_free(struct directory *directory)
   free(directory);
 }
 
+void directory_clear(struct backend *backend)
+{
+  while (backend->directory->list) forget(backend->directory, backend->directory->list);
+}
+
 size_t directory_count(const struct directory *directory)
 {
   return HASH_COUNT(directory->table);

@@ -40,6 +40,9 @@ void directory_keep(struct backend *backend, const struct entry *entry);
  * Redis. What was never kept is no error. */
 void directory_forget(struct backend *backend, enum owner_kind kind, struct slice id);
 
+/* Forgets all: names may have changed unheard. */
+void directory_clear(struct backend *backend);
+
 /* Writes "a|b", the smaller id first. `buffer` holds 257 bytes. */
 struct slice directory_dialog_id(struct slice a, struct slice b, char *buffer);
 

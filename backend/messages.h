@@ -80,7 +80,7 @@ void read_cursor_get(struct backend *backend, struct owner owner, struct slice u
 /* Who may do what in a room. */
 struct room_standing {
   enum err err; /* ERR_NOT_FOUND */
-  bool member, admin, owner, banned, open, is_public;
+  bool member, admin, owner, banned, invited, open, is_public;
 };
 typedef void standing_fn(void *arg, const struct room_standing *standing);
 void room_standing(struct backend *backend, struct slice room, struct slice user, standing_fn *done,

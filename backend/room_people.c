@@ -20,8 +20,9 @@ struct standing_waiter {
 /* member, admin, owner, banned, open, public */
 static bool read_standing(const struct redisReply *reply, struct room_standing *standing)
 {
-  bool *const flags[] = {&standing->member, &standing->admin, &standing->owner,
-                         &standing->banned, &standing->open,  &standing->is_public};
+  bool *const flags[] = {&standing->member,   &standing->admin,   &standing->owner,
+                         &standing->banned,   &standing->invited, &standing->open,
+                         &standing->is_public};
   size_t count = sizeof flags / sizeof flags[0];
   if (reply->elements != count) return false;
   for (size_t i = 0; i < count; i++) {
@@ -49,8 +50,8 @@ void room_standing(struct backend *backend, struct slice room, struct slice user
 {
   struct standing_waiter *waiter = memory_alloc(sizeof *waiter);
   *waiter = (struct standing_waiter){done, arg};
-  store_begin(backend->store, SCRIPT_room_standing, 4, 1);
-  room_write_keys(backend->store, room, 4);
+  store_begin(backend->store, SCRIPT_room_standing, 5, 1);
+  room_write_keys(backend->store, room, 5);
   store_arg(backend->store, user);
   store_send(backend->store, on_standing, waiter);
 }

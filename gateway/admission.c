@@ -12,6 +12,8 @@
 #include "auth.h"
 #include "base/memory.h"
 #include "dispatch.h"
+#include "hearing.h"
+#include "messages.h"
 #include "metrics.h"
 #include "presence.h"
 #include "session.h"
@@ -23,14 +25,6 @@ enum {
   FIRST_REJOINS = 64,
   REJOINS_A_TICK = 500, /* so that Redis, just back, answers others in between */
 };
-
-static bool origin_allowed(const struct config *config, struct slice origin)
-{
-  if (!config->origins.count || !origin.len) return true;
-  for (size_t i = 0; i < config->origins.count; i++)
-    if (slice_is(origin, config->origins.items[i])) return true;
-  return false;
-}
 
 /* The path chooses; on "/" a subprotocol may choose otherwise. */
 static enum err find_protocol(const struct config *config, const struct request *request,
@@ -66,7 +60,7 @@ static enum err prepare(struct door *door, const struct request_head *head, stru
   enum err err = find_protocol(node->config, &head->request, protocol);
   if (err != ERR_OK) return err;
   if (node->draining) return ERR_GOING_AWAY;
-  if (!origin_allowed(node->config, head->request.origin)) return ERR_FORBIDDEN;
+  if (!config_allows_origin(node->config, head->request.origin)) return ERR_FORBIDDEN;
   err = (*protocol)->identify(arena, &head->request, claim);
   if (err != ERR_OK) return err;
   if (!backend_ready(node->backend, NULL)) return ERR_UNAVAILABLE;
@@ -93,14 +87,17 @@ static struct session *asked_for(void *arg)
   return session_find(request.node, request.session);
 }
 
-static void on_known(void *arg, enum err err)
+static void on_known(void *arg, const struct identity *identity)
 {
   struct session *session = asked_for(arg);
   if (!session || session->state != SESSION_JOINING) return;
+  enum err err = identity->err;
+  if (err == ERR_OK && identity->admin) err = ERR_UNAUTHORIZED; /* the operator is no user */
   if (err != ERR_OK) {
     door_refuse(session->door, err);
     return;
   }
+  session_identified(session, identity);
   session->inbox = hub_subscribe(session, OWNER_USER, session->caller.user.id, START_UNREAD);
   if (session->inbox->state == SYNC_LOCATING) admission_subscribed(session);
 }
@@ -136,20 +133,11 @@ static void fill_join(const struct session *session, struct presence_join *join)
       .protocol = slice_of(session->caller.protocol->name),
       .device = session->device,
       .exclusive = exclusive[session->caller.protocol->exclusive],
+      .credential = session->credential,
       .acknowledges = session->caller.protocol->acknowledges,
       .contacts = acquaintance_is_shown(session),
       .now_ms = node_wall_ms(),
   };
-}
-
-static void hear_rooms(struct session *session, const struct presence_joined *joined)
-{
-  unsigned hears = session->caller.protocol->hears;
-  if (hears & HEARS_ONE_ROOM) hub_subscribe(session, OWNER_ROOM, session_room(session), START_NOW);
-  /* The lobby is the only public room until rooms can be made. */
-  if (hears & HEARS_PUBLIC) hub_subscribe(session, OWNER_ROOM, SLICE("lobby"), START_NOW);
-  for (size_t i = 0; (hears & HEARS_MEMBERSHIPS) && i < joined->room_count; i++)
-    hub_subscribe(session, OWNER_ROOM, joined->rooms[i], START_CURSOR);
 }
 
 /* From now on the user's own messages are told to all of them (dispatch.c). */
@@ -162,6 +150,22 @@ static void tell_other_connections(struct session *session)
                            .to = session->caller.user,
                            .session = session->caller.id};
   dispatch_publish(session->caller.node, OWNER_USER, session->caller.user.id, &event);
+}
+
+/* The room that the claim names is heard by those who may read it. */
+static void on_room_known(void *arg, const struct room_standing *standing)
+{
+  struct session *session = asked_for(arg);
+  if (!session || session->state != SESSION_JOINED) return;
+  enum err err = standing->err;
+  if (err == ERR_OK && (standing->banned || !(standing->member || standing->is_public)))
+    err = ERR_FORBIDDEN;
+  if (err != ERR_OK) {
+    door_refuse(session->door, err);
+    return;
+  }
+  session->room_allowed = true;
+  admission_located(session);
 }
 
 static void on_joined(void *arg, const struct presence_joined *joined)
@@ -179,16 +183,21 @@ static void on_joined(void *arg, const struct presence_joined *joined)
   }
   session_joined(session, joined->num, joined->uuid, joined->name);
   sync_first_page(session->caller.node, session->inbox, &joined->unread);
-  hear_rooms(session, joined);
+  hearing_begin(session, joined);
   acquaintance_joined(session, joined, false);
   if (joined->sessions > 1) tell_other_connections(session);
   session->rooms_asked = true;
-  admission_located(session);
+  if (session->room.len)
+    room_standing(session->caller.node->backend, session->room, session->caller.user.id,
+                  on_room_known, join_request(session));
+  else
+    admission_located(session);
 }
 
 void admission_located(struct session *session)
 {
   if (session->state != SESSION_JOINED || !session->rooms_asked) return;
+  if (session->room.len && !session->room_allowed) return;
   for (const struct subscription *each = session->subscriptions; each; each = each->next_of_session)
     if (!each->located) return;
   session->rooms_asked = false; /* once */
@@ -228,26 +237,9 @@ void admission_rejoin(struct session *session)
 void admission_missed(struct session *session)
 {
   const struct protocol *protocol = session->caller.protocol;
-  if (protocol->exclusive == EXCLUSIVE_REPLACE || (protocol->hears & HEARS_MEMBERSHIPS))
+  if (protocol->exclusive == EXCLUSIVE_REPLACE || (protocol->hears & HEARS_MEMBERSHIPS) ||
+      session->credential.len)
     admission_rejoin(session);
-}
-
-static bool is_member(const struct presence_joined *joined, struct slice room)
-{
-  for (size_t i = 0; i < joined->room_count; i++)
-    if (slice_equal(joined->rooms[i], room)) return true;
-  return false;
-}
-
-/* The rooms that the user left meanwhile are heard no more, those entered are. */
-static void follow_rooms(struct session *session, const struct presence_joined *joined)
-{
-  if (!(session->caller.protocol->hears & HEARS_MEMBERSHIPS)) return;
-  for (struct subscription *each = session->subscriptions, *next; each; each = next) {
-    next = each->next_of_session;
-    if (each->member && !is_member(joined, each->topic->owner)) hub_leave_room(each);
-  }
-  hear_rooms(session, joined);
 }
 
 static void on_rejoined(void *arg, const struct presence_joined *joined)
@@ -260,10 +252,12 @@ static void on_rejoined(void *arg, const struct presence_joined *joined)
   if (joined->err == ERR_OK) acquaintance_joined(session, joined, true);
   if (joined->err == ERR_REPLACED)
     session_close(session, ERR_REPLACED);
+  else if (joined->err == ERR_UNAUTHORIZED) /* revoked, and the telling was missed */
+    session_close(session, ERR_UNAUTHORIZED);
   else if (joined->err == ERR_UNAVAILABLE || session->rooms_changed)
     admission_rejoin(session); /* what it tells of the rooms may be older than the change */
   else if (joined->err == ERR_OK)
-    follow_rooms(session, joined);
+    hearing_follow(session, joined);
 }
 
 static void rejoin(struct session *session)

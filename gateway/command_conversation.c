@@ -49,14 +49,6 @@ static void on_standing(void *arg, const struct room_standing *standing)
     visit->then(visit, caller);
 }
 
-static struct party copy_party(struct arena *arena, struct party party)
-{
-  party.id = arena_copy(arena, party.id);
-  party.uuid = arena_copy(arena, party.uuid);
-  party.name = arena_copy(arena, party.name);
-  return party;
-}
-
 /* The caller's user, the conversation, and who may ask: then `then` goes on. */
 static void enter_conversation(struct caller *caller, const struct command *command,
                                struct task *task,
@@ -71,7 +63,7 @@ static void enter_conversation(struct caller *caller, const struct command *comm
   visit->event.thread = arena_copy(&visit->arena, command->thread);
   enum owner_kind kind = room ? OWNER_ROOM : OWNER_USER;
   struct party to = command_party(directory_find(backend, kind, command->to.id));
-  visit->event.to = copy_party(&visit->arena, to);
+  visit->event.to = party_copy(&visit->arena, to);
   visit->owner = (struct owner){OWNER_ROOM, visit->event.to.id};
   if (room) {
     room_standing(backend, visit->owner.id, caller->user.id, on_standing, visit);
@@ -80,7 +72,7 @@ static void enter_conversation(struct caller *caller, const struct command *comm
   char id[COMMAND_DIALOG_ID_BYTES];
   struct slice dialog = directory_dialog_id(caller->user.id, command->to.id, id);
   to = command_party(directory_find(backend, OWNER_DIALOG, dialog));
-  visit->event.dialog = copy_party(&visit->arena, to);
+  visit->event.dialog = party_copy(&visit->arena, to);
   visit->owner = (struct owner){OWNER_DIALOG, visit->event.dialog.id};
   then(visit, caller);
 }

@@ -35,7 +35,19 @@ bool command_other_of(struct slice dialog, struct slice user, struct slice *othe
 /* An entry of the directory as codecs know it. */
 struct party command_party(const struct entry *entry);
 
-enum { COMMAND_DIALOG_ID_BYTES = 2 * ID_MAX_BYTES + 2 };
+/* The author of notices: reserved, nobody's to claim (protocols.md, "who you are"). */
+struct party command_server(void);
+
+enum { COMMAND_DIALOG_ID_BYTES = 2 * ID_MAX_BYTES + 2, COMMAND_CURSOR_BYTES = 24 };
+
+/* The cursor of a list that goes on behind a number. False: it is none of ours. */
+bool command_read_cursor(const struct command *command, uint64_t *number);
+
+/* The same in the other direction; 0: the list has ended. In `text`. */
+struct slice command_cursor(uint64_t next, char text[COMMAND_CURSOR_BYTES]);
+
+/* How many are asked for: at most so many, and so many where nothing is said. */
+unsigned command_count(const struct command *command, unsigned most);
 
 typedef void command_fn(struct caller *caller, const struct command *command, struct task *task);
 
@@ -51,5 +63,14 @@ command_fn command_enter, command_exit, command_invite, command_read;
 
 /* command_conversation.c: what is about a conversation. */
 command_fn command_read_up_to, command_get_messages, command_get_chat, command_typing;
+
+/* command_account.c */
+command_fn command_register, command_log_in, command_renew, command_revoke,
+    command_list_credentials, command_get_user, command_list_users, command_edit_user,
+    command_delete_user;
+
+/* command_rooms.c */
+command_fn command_create_room, command_get_room, command_list_rooms, command_edit_room,
+    command_delete_room, command_list_people, command_get_standing, command_set_role;
 
 #endif

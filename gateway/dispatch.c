@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "account.h"
 #include "base/memory.h"
 #include "bus.h"
 #include "commands.h"
@@ -83,26 +84,6 @@ void command_finish_with(struct task *task, enum err err)
   command_finish(task, &outcome);
 }
 
-bool command_other_of(struct slice dialog, struct slice user, struct slice *other)
-{
-  const char *bar = memchr(dialog.data, '|', dialog.len); /* no id can hold one */
-  if (!bar) return false;
-  struct slice first = {dialog.data, (size_t)(bar - dialog.data)};
-  struct slice second = slice_skip(dialog, first.len + 1);
-  *other = slice_equal(first, user) ? second : first;
-  return slice_equal(first, user) || slice_equal(second, user);
-}
-
-struct party command_party(const struct entry *entry)
-{
-  static const enum party_kind kinds[] = {
-      [OWNER_USER] = PARTY_USER,
-      [OWNER_ROOM] = PARTY_ROOM,
-      [OWNER_DIALOG] = PARTY_DIALOG,
-  };
-  return (struct party){kinds[entry->kind], entry->num, entry->id, entry->uuid, entry->name};
-}
-
 void dispatch_publish(struct node *node, enum owner_kind kind, struct slice id,
                       const struct envelope *event)
 {
@@ -160,36 +141,62 @@ static void begin_nothing(struct caller *caller, const struct command *command, 
   command_finish_with(task, ERR_OK);
 }
 
-/* One row a kind of command: what begins it, whether what it names must be in the directory
- * before, and whether it is about a connection, so that a request cannot ask for it. */
+/* What must be in the directory before a command begins: nothing; what it names, made where
+ * it is a user or a dialog (anyone may be written to); what it names, if it is there. */
+enum addressed { UNADDRESSED, MADE, KNOWN };
+
+/* One row a kind of command. */
 static const struct {
   command_fn *begin;
-  bool addressed, of_session;
+  enum addressed addressed;
+  enum {
+    OF_ANY,
+    OF_SESSION,
+    OF_ROOM
+  } of; /* a connection: a request cannot ask for it; a room:
+                                            * `to` must be one */
 } handlers[COMMAND_COUNT] = {
-    [COMMAND_REFUSED] = {begin_refused, false, false},
-    [COMMAND_NONE] = {begin_nothing, false, false},
-    [COMMAND_SEND] = {command_send, true, false},
-    [COMMAND_READ] = {command_read, true, true},
-    [COMMAND_DELIVERED] = {command_read_up_to, true, true},
-    [COMMAND_ENTER] = {command_enter, true, false},
-    [COMMAND_EXIT] = {command_exit, true, false},
-    [COMMAND_INVITE] = {command_invite, true, false},
-    [COMMAND_EDIT] = {command_edit, false, false},
-    [COMMAND_DELETE] = {command_delete, false, false},
-    [COMMAND_REACT] = {command_react, false, false},
-    [COMMAND_TYPING] = {command_typing, true, false},
-    [COMMAND_GET_MESSAGE] = {command_get_message, false, false},
-    [COMMAND_GET_MESSAGES] = {command_get_messages, true, false},
-    [COMMAND_GET_CHAT] = {command_get_chat, true, true},
+    [COMMAND_REFUSED] = {begin_refused, UNADDRESSED, OF_ANY},
+    [COMMAND_NONE] = {begin_nothing, UNADDRESSED, OF_ANY},
+    [COMMAND_SEND] = {command_send, MADE, OF_ANY},
+    [COMMAND_READ] = {command_read, MADE, OF_SESSION},
+    [COMMAND_DELIVERED] = {command_read_up_to, MADE, OF_SESSION},
+    [COMMAND_ENTER] = {command_enter, MADE, OF_ROOM},
+    [COMMAND_EXIT] = {command_exit, MADE, OF_ROOM},
+    [COMMAND_INVITE] = {command_invite, MADE, OF_ROOM},
+    [COMMAND_EDIT] = {command_edit, UNADDRESSED, OF_ANY},
+    [COMMAND_DELETE] = {command_delete, UNADDRESSED, OF_ANY},
+    [COMMAND_REACT] = {command_react, UNADDRESSED, OF_ANY},
+    [COMMAND_TYPING] = {command_typing, MADE, OF_ANY},
+    [COMMAND_GET_MESSAGE] = {command_get_message, UNADDRESSED, OF_ANY},
+    [COMMAND_GET_MESSAGES] = {command_get_messages, MADE, OF_ANY},
+    [COMMAND_GET_CHAT] = {command_get_chat, MADE, OF_SESSION},
+    [COMMAND_REGISTER] = {command_register, UNADDRESSED, OF_ANY},
+    [COMMAND_LOG_IN] = {command_log_in, KNOWN, OF_ANY},
+    [COMMAND_RENEW] = {command_renew, KNOWN, OF_ANY},
+    [COMMAND_REVOKE] = {command_revoke, KNOWN, OF_ANY},
+    [COMMAND_LIST_CREDENTIALS] = {command_list_credentials, KNOWN, OF_ANY},
+    [COMMAND_GET_USER] = {command_get_user, KNOWN, OF_ANY},
+    [COMMAND_LIST_USERS] = {command_list_users, UNADDRESSED, OF_ANY},
+    [COMMAND_EDIT_USER] = {command_edit_user, KNOWN, OF_ANY},
+    [COMMAND_DELETE_USER] = {command_delete_user, KNOWN, OF_ANY},
+    [COMMAND_CREATE_ROOM] = {command_create_room, KNOWN, OF_ANY},
+    [COMMAND_GET_ROOM] = {command_get_room, KNOWN, OF_ROOM},
+    [COMMAND_LIST_ROOMS] = {command_list_rooms, UNADDRESSED, OF_ANY},
+    [COMMAND_EDIT_ROOM] = {command_edit_room, KNOWN, OF_ROOM},
+    [COMMAND_DELETE_ROOM] = {command_delete_room, KNOWN, OF_ROOM},
+    [COMMAND_LIST_PEOPLE] = {command_list_people, KNOWN, OF_ROOM},
+    [COMMAND_GET_STANDING] = {command_get_standing, KNOWN, OF_ROOM},
+    [COMMAND_SET_ROLE] = {command_set_role, KNOWN, OF_ROOM},
 };
 
 /* ---- addresses ---------------------------------------------------------------------- */
 
 /* What must be asked of Redis before a command can begin. */
 struct question {
-  enum { ASK_NOTHING, ASK_ENTRY, ASK_NUMBER, ASK_UUID } what;
+  enum { ASK_NOTHING, ASK_ENTRY, ASK_NUMBER, ASK_UUID, ASK_KEY } what;
   enum owner_kind kind;
-  struct slice id; /* of an entry or a UUID; may stand in `dialog` */
+  struct slice id; /* of an entry or a UUID, which may stand in `dialog`; or the key */
   uint64_t num;
   bool about_user; /* the command's `user`, not its `to` */
   char dialog[COMMAND_DIALOG_ID_BYTES];
@@ -210,12 +217,23 @@ static bool ask_about(struct backend *backend, const struct address *address, bo
   return question->what != ASK_NOTHING;
 }
 
+/* A key inside a frame that is not the one its connection came in with must be the user's. */
+static bool ask_about_key(const struct caller *caller, const struct command *command,
+                          struct question *question)
+{
+  question->what = ASK_KEY;
+  question->id = command->key;
+  return caller->session && command->key.len &&
+         !credential_is(command->key, caller->session->credential);
+}
+
 /* The first thing that the command names and the directory does not hold. False: none. */
 static bool ask(const struct caller *caller, const struct command *command,
                 struct question *question)
 {
   struct backend *backend = caller->node->backend;
-  if (!handlers[command->kind].addressed) return false;
+  if (ask_about_key(caller, command, question)) return true;
+  if (handlers[command->kind].addressed == UNADDRESSED) return false;
   if (ask_about(backend, &command->to, false, question)) return true;
   if (ask_about(backend, &command->user, true, question)) return true;
   if (command->to.kind != ADDRESS_USER) return false;
@@ -256,21 +274,47 @@ struct resolution {
   bool names, about_user; /* the answer names an address */
 };
 
+static struct caller *resolved(const struct resolution *resolution)
+{
+  struct caller *caller = caller_find(resolution->node, resolution->caller);
+  if (caller) caller->resolving = false;
+  return caller;
+}
+
+static void go_on(struct caller *caller, enum err err)
+{
+  if (err == ERR_OK) {
+    pump(caller);
+    return;
+  }
+  caller->in_flight++;
+  command_finish_with(take_first(caller), err); /* pumps */
+}
+
 static void on_resolved(void *arg, enum err err, const struct entry *entry)
 {
   struct resolution resolution = *(struct resolution *)arg;
   free(arg);
-  struct caller *caller = caller_find(resolution.node, resolution.caller);
+  struct caller *caller = resolved(&resolution);
   if (!caller) return;
-  caller->resolving = false;
+  struct task *task = caller->first_task;
   if (err == ERR_OK && resolution.names)
-    err = name_address(caller, caller->first_task, resolution.about_user, entry);
-  if (err != ERR_OK) {
-    caller->in_flight++;
-    command_finish_with(take_first(caller), err); /* pumps */
-    return;
-  }
-  pump(caller);
+    err = name_address(caller, task, resolution.about_user, entry);
+  bool known = handlers[task->command.kind].addressed == KNOWN;
+  if (err == ERR_NOT_FOUND && known && resolution.about_user) err = ERR_NO_SUCH_USER;
+  go_on(caller, err);
+}
+
+static void on_key(void *arg, const struct verified *verified)
+{
+  struct resolution resolution = *(struct resolution *)arg;
+  free(arg);
+  struct caller *caller = resolved(&resolution);
+  if (!caller) return;
+  enum err err = verified->err == ERR_UNAUTHORIZED ? ERR_BAD_KEY : verified->err;
+  if (err == ERR_OK && !slice_equal(verified->user, caller->user.id)) err = ERR_BAD_KEY;
+  caller->first_task->command.key.len = 0; /* it was looked at */
+  go_on(caller, err);
 }
 
 static void resolve(struct caller *caller, const struct question *question)
@@ -278,24 +322,37 @@ static void resolve(struct caller *caller, const struct question *question)
   struct backend *backend = caller->node->backend;
   struct resolution *resolution = memory_alloc(sizeof *resolution);
   bool names = question->what != ASK_ENTRY;
+  bool known = handlers[caller->first_task->command.kind].addressed == KNOWN;
   *resolution = (struct resolution){caller->node, caller->handle, names, question->about_user};
   caller->resolving = true;
-  if (question->what == ASK_NUMBER)
+  if (question->what == ASK_KEY)
+    credential_check(backend, question->id, node_wall_ms(), on_key, resolution);
+  else if (question->what == ASK_NUMBER)
     directory_by_number(backend, question->kind, question->num, on_resolved, resolution);
   else if (question->what == ASK_UUID)
     directory_by_uuid(backend, question->id, on_resolved, resolution);
   else
-    directory_resolve(backend, question->kind, question->id, question->kind != OWNER_ROOM,
+    directory_resolve(backend, question->kind, question->id, question->kind != OWNER_ROOM && !known,
                       on_resolved, resolution);
 }
 
 /* ---- the queue ---------------------------------------------------------------------- */
 
+static enum err check_target(const struct caller *caller, const struct command *command)
+{
+  if (!handlers[command->kind].begin) return ERR_UNSUPPORTED;
+  if (handlers[command->kind].of == OF_SESSION && !caller->session) return ERR_UNSUPPORTED;
+  if (handlers[command->kind].of == OF_ROOM && command->to.kind != ADDRESS_ROOM)
+    return ERR_NOT_FOUND;
+  return ERR_OK;
+}
+
 static void begin(struct caller *caller, const struct command *command, struct task *task)
 {
+  enum err err = check_target(caller, command);
   caller->in_flight++;
-  if (!handlers[command->kind].begin || (handlers[command->kind].of_session && !caller->session))
-    command_finish_with(task, ERR_UNSUPPORTED);
+  if (err != ERR_OK)
+    command_finish_with(task, err);
   else
     handlers[command->kind].begin(caller, command, task);
 }

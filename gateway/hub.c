@@ -14,6 +14,7 @@
 #include "bus.h"
 #include "deliver.h"
 #include "dispatch.h"
+#include "hearing.h"
 #include "metrics.h"
 #include "session.h"
 #include "shown.h"
@@ -83,6 +84,16 @@ static void topic_drop(struct node *node, struct topic *topic)
   free(topic);
 }
 
+void hub_hear_all(struct node *node)
+{
+  struct text name = {0};
+  text_append(&name, slice_of(node->backend->options.prefix));
+  text_append(&name, SLICE("all"));
+  /* Not confirmed yet, for the link has just begun to connect: hub_subscribed follows. */
+  (void)bus_subscribe(node->backend, text_slice(&name));
+  text_free(&name);
+}
+
 struct subscription *hub_find(struct session *session, enum owner_kind kind, struct slice id)
 {
   for (struct subscription *each = session->subscriptions; each; each = each->next_of_session)
@@ -139,32 +150,21 @@ void hub_leave_room(struct subscription *subscription)
   hub_unsubscribe(subscription);
 }
 
-/* Sessions that `session.replaced` and `session.revoked` name are closed. */
-static void close_named(struct topic *topic, const struct envelope *event)
+/* Which of a user's sessions `session.replaced` and `session.revoked` mean: one, those that
+ * came in with one credential, or all. */
+static bool is_meant(const struct session *session, const struct envelope *event)
 {
-  enum err reason = event->kind == KIND_SESSION_REPLACED ? ERR_REPLACED : ERR_UNAUTHORIZED;
-  for (struct subscription *each = topic->first; each; each = each->next)
-    if (!event->session.len || slice_equal(event->session, each->session->caller.id))
-      session_close(each->session, reason);
+  if (event->session.len) return slice_equal(event->session, session->caller.id);
+  return !event->credential.len || slice_equal(event->credential, session->credential);
 }
 
-/* The user has entered a room, or left it, by whichever connection on whichever node:
- * those of its connections that hear their memberships begin or cease to. */
-static void follow_membership(struct topic *topic, const struct envelope *event, bool enters)
+static void close_named(struct topic *topic, const struct envelope *event)
 {
-  if (topic->kind != OWNER_USER || event->to.kind != PARTY_ROOM) return;
-  for (struct subscription *each = topic->first; each; each = each->next) {
-    struct session *session = each->session;
-    if (session->state == SESSION_CLOSING || !(session->caller.protocol->hears & HEARS_MEMBERSHIPS))
-      continue;
-    struct subscription *room = hub_find(session, OWNER_ROOM, event->to.id);
-    session->rooms_changed = true;
-    if (enters) {
-      hub_subscribe(session, OWNER_ROOM, event->to.id, START_CURSOR);
-    } else if (room) {
-      hub_leave_room(room);
-    }
-  }
+  enum err reason = event->kind == KIND_SESSION_REPLACED ? ERR_REPLACED
+                    : event->session.len                 ? ERR_FORBIDDEN
+                                                         : ERR_UNAUTHORIZED;
+  for (struct subscription *each = topic->first; each; each = each->next)
+    if (is_meant(each->session, event)) session_close(each->session, reason);
 }
 
 /* What an event of the user's own channel means beyond being shown. True: nothing is
@@ -187,8 +187,11 @@ static bool carry_out(struct topic *topic, const struct envelope *event)
     return false;
   case KIND_ROOM_ENTERED:
   case KIND_ROOM_EXITED:
-    follow_membership(topic, event, event->kind == KIND_ROOM_ENTERED);
+    hearing_member(topic, event);
     return topic->kind == OWNER_USER; /* the room's own channel shows it */
+  case KIND_ROOM_KICKED:
+    hearing_member(topic, event);
+    return false;
   case KIND_MESSAGE_READ:
     for (struct subscription *each = topic->first; each && topic->kind == OWNER_USER;
          each = each->next)
@@ -199,10 +202,27 @@ static bool carry_out(struct topic *topic, const struct envelope *event)
   }
 }
 
+static void offer(struct node *node, struct topic *topic, const struct envelope *event)
+{
+  struct delivery delivery =
+      deliver_begin(node, event, topic->kind == OWNER_USER ? topic->owner : (struct slice){0});
+  for (struct subscription *each = topic->first; each; each = each->next)
+    if (each->session->state != SESSION_CLOSING) sync_offer(node, each, &delivery);
+  deliver_end(&delivery);
+}
+
+/* "<prefix>all" */
+static bool is_for_all(struct node *node, struct slice channel)
+{
+  struct slice prefix = slice_of(node->backend->options.prefix);
+  return slice_starts_with(channel, prefix) && slice_is(slice_skip(channel, prefix.len), "all");
+}
+
 void hub_message(struct node *node, struct slice channel, struct slice payload)
 {
   struct topic *topic = topic_by_name(node->hub, channel);
-  if (!topic) return;
+  bool for_all = !topic && is_for_all(node, channel);
+  if (!topic && !for_all) return;
   metric_add(METRIC_EVENTS_RECEIVED, 1);
   struct envelope event;
   arena_reset(&node->hub->arena);
@@ -210,18 +230,22 @@ void hub_message(struct node *node, struct slice channel, struct slice payload)
     metric_add(METRIC_EVENTS_MALFORMED, 1);
     return;
   }
+  if (for_all) {
+    hearing_all(node, &event);
+    return;
+  }
   if (carry_out(topic, &event)) return;
-  struct delivery delivery =
-      deliver_begin(node, &event, topic->kind == OWNER_USER ? topic->owner : (struct slice){0});
-  for (struct subscription *each = topic->first; each; each = each->next)
-    if (each->session->state != SESSION_CLOSING) sync_offer(node, each, &delivery);
-  deliver_end(&delivery);
+  offer(node, topic, &event);
+  if (event.kind == KIND_ROOM_DELETED && topic->kind == OWNER_ROOM) hearing_ended(topic);
 }
 
 void hub_subscribed(struct node *node, struct slice channel)
 {
   struct topic *topic = topic_by_name(node->hub, channel);
-  if (!topic) return;
+  if (!topic) {
+    if (is_for_all(node, channel)) hearing_confirmed(node);
+    return;
+  }
   topic->confirmed = true;
   sync_confirmed(node, topic);
 }

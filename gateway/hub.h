@@ -35,9 +35,10 @@ struct topic {
 
 /* Where a subscription begins to show its topic's list. */
 enum start {
-  START_UNREAD, /* with the oldest entry; the first page comes with presence_join */
-  START_NOW,    /* with what comes from now on */
-  START_CURSOR, /* behind what the member has provably been shown */
+  START_UNREAD,    /* with the oldest entry; the first page comes with presence_join */
+  START_NOW,       /* with what comes from now on */
+  START_CURSOR,    /* behind what the member has provably been shown */
+  START_BEGINNING, /* with the first: the room has just been made */
 };
 
 enum sync_state {
@@ -69,6 +70,9 @@ struct subscription {
 struct hub *hub_new(struct node *node);
 void hub_free(struct hub *hub);
 
+/* What is published to all nodes (`parley:all`) is heard from now on. */
+void hub_hear_all(struct node *node);
+
 /* Begins to hear. One more call for the same session and topic gives the same. */
 struct subscription *hub_subscribe(struct session *session, enum owner_kind kind, struct slice id,
                                    enum start start);
@@ -76,7 +80,7 @@ struct subscription *hub_subscribe(struct session *session, enum owner_kind kind
 /* Ends it; the subscription is gone afterwards. */
 void hub_unsubscribe(struct subscription *subscription);
 
-/* The same for a room that the session's user has left. */
+/* The same for a room that the session hears no more, but lives on. */
 void hub_leave_room(struct subscription *subscription);
 
 /* NULL where the session does not hear it. */

@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "bus.h"
+#include "exchange.h"
+#include "hearing.h"
 #include "hub.h"
 #include "listener.h"
 #include "metrics.h"
@@ -223,6 +225,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
   wheel_advance(&node->wheel, node->now_ms, on_wheel, node);
   sync_tick(node);
   admission_tick(node);
+  exchanges_sweep();
   metric_set(METRIC_READY, !node->draining && backend_ready(node->backend, NULL));
   metric_set(METRIC_CHANNELS, bus_channel_count(node->backend));
   count_redis(run, backend_counts(node->backend));
@@ -276,6 +279,7 @@ static bool begin(struct run *run, const struct config *config, unsigned worker,
   node->json = json_reader_new();
   wheel_init(&node->wheel, WHEEL_SLOTS, TICK_MS, node->now_ms);
   node->callers = callers_new();
+  node->public_rooms = public_rooms_new();
   node->sessions = sessions_new();
   node->hub = hub_new(node);
   node->attendance = attendance_new(node);
@@ -283,6 +287,7 @@ static bool begin(struct run *run, const struct config *config, unsigned worker,
   node->flush = event_new(node->base, -1, 0, on_flush, node);
   node->backend = connect_backend(node, redis_url);
   if (!node->backend || !listener_start(node)) return false;
+  hub_hear_all(node);
   const struct presence_events presence = {on_lease_lost, on_reaped, node};
   presence_start(node->backend, &presence);
   run->tick = event_new(node->base, -1, EV_PERSIST, on_tick, run);
@@ -300,12 +305,14 @@ static void end(struct run *run)
   node->ending = true;
   listener_stop(node);
   if (node->backend) backend_free(node->backend);
+  exchanges_sweep();
   for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
     if (events[i]) event_free(events[i]);
   wheel_free(&node->wheel); /* before those departures that hang in it */
   hub_free(node->hub);
   sessions_free(node->sessions);
   callers_free(node->callers);
+  public_rooms_free(node->public_rooms);
   attendance_free(node->attendance);
   acquaintance_free(node->acquaintance);
   address_counts_free(&node->addresses);

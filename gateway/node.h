@@ -19,6 +19,7 @@
 
 struct hub;
 struct callers;
+struct public_rooms;
 struct sessions;
 struct attendance;
 struct acquaintance;
@@ -30,6 +31,7 @@ struct node {
   struct lws_context *context;
   struct backend *backend;
   struct callers *callers;
+  struct public_rooms *public_rooms;
   struct sessions *sessions;
   struct hub *hub;
   struct attendance *attendance;

@@ -45,7 +45,10 @@ static void ping(struct session *session)
 
 static void schedule(struct session *session, uint64_t delay_ms)
 {
+  uint64_t now_ms = session->expires_ms ? node_wall_ms() : 0;
   session->timer.call = on_timer;
+  if (session->expires_ms && session->expires_ms < now_ms + delay_ms)
+    delay_ms = session->expires_ms > now_ms ? session->expires_ms - now_ms : 0;
   node_timer_set(session->caller.node, &session->timer, delay_ms);
 }
 
@@ -116,6 +119,10 @@ static void on_timer(struct node *node, struct node_timer *timer)
   struct session *session = (struct session *)timer;
   (void)node;
   if (session->state != SESSION_OPEN) return;
+  if (session->expires_ms && session->expires_ms <= node_wall_ms()) {
+    session_close(session, ERR_UNAUTHORIZED);
+    return;
+  }
   if (session->proof_wanted_later) {
     session->proof_wanted_later = false;
     session->proof_wanted = true;

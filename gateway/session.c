@@ -10,11 +10,13 @@
 #include <stdlib.h>
 
 #include "attendance.h"
+#include "auth.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "commands.h"
 #include "dispatch.h"
 #include "door.h"
+#include "hearing.h"
 #include "metrics.h"
 #include "proof.h"
 #include "shown.h"
@@ -89,8 +91,7 @@ static struct slice append_id(char **next, struct node *node)
 struct session *session_new(struct node *node, const struct protocol *protocol,
                             const struct claim *claim)
 {
-  size_t bytes =
-      strlen(node->id) + NUMBER_TEXT_BYTES + claim->user.len + claim->device.len + claim->room.len;
+  size_t bytes = strlen(node->id) + NUMBER_TEXT_BYTES + claim->device.len + claim->room.len;
   struct session *session = memory_zalloc(sizeof *session + bytes);
   char *next = session->memory;
   session->caller.node = node;
@@ -98,7 +99,6 @@ struct session *session_new(struct node *node, const struct protocol *protocol,
   session->caller.protocol_index = metric_protocol_index(protocol);
   session->caller.id = append_id(&next, node);
   session->caller.user.kind = PARTY_USER;
-  session->caller.user.id = session->caller.user.name = slice_put(&next, claim->user);
   session->device = slice_put(&next, claim->device);
   session->room = slice_put(&next, claim->room);
   session->opened_ms = session->heard_ms = node->now_ms;
@@ -109,16 +109,37 @@ struct session *session_new(struct node *node, const struct protocol *protocol,
   return session;
 }
 
+void session_identified(struct session *session, const struct identity *identity)
+{
+  struct party *user = &session->caller.user;
+  session->identity = memory_alloc(identity->user.len + identity->credential.len + 1);
+  char *next = session->identity;
+  user->id = user->name = slice_put(&next, identity->user);
+  session->credential = slice_put(&next, identity->credential);
+  session->expires_ms = identity->expires_ms;
+}
+
+static void set_names(struct session *session, struct slice uuid, struct slice name)
+{
+  struct party *user = &session->caller.user;
+  char *names = memory_alloc(uuid.len + name.len + 1), *next = names;
+  user->uuid = slice_put(&next, uuid);
+  user->name = slice_equal(name, user->id) ? user->id : slice_put(&next, name);
+  free(session->names); /* `uuid` may have stood there */
+  session->names = names;
+}
+
 void session_joined(struct session *session, uint64_t num, struct slice uuid, struct slice name)
 {
   session->state = SESSION_JOINED;
   session->joined = true;
   session->caller.user.num = num;
-  session->names = memory_alloc(uuid.len + name.len + 1);
-  char *next = session->names;
-  session->caller.user.uuid = slice_put(&next, uuid);
-  if (!slice_equal(name, session->caller.user.id))
-    session->caller.user.name = slice_put(&next, name);
+  set_names(session, uuid, name);
+}
+
+void session_renamed(struct session *session, struct slice name)
+{
+  if (session->joined) set_names(session, session->caller.user.uuid, name);
 }
 
 struct slice session_room(const struct session *session)
@@ -200,6 +221,7 @@ void session_free(struct session *session)
   dispatch_forget(&session->caller);
   command_forget_replies(session);
   while (session->subscriptions) hub_unsubscribe(session->subscriptions);
+  hearing_forget(session);
   shown_free(&session->shown);
   drop_outbox(session);
   set_blocked(session, false);
@@ -211,6 +233,7 @@ void session_free(struct session *session)
   }
   caller_remove(&session->caller);
   node->sessions->count--;
+  free(session->identity);
   free(session->names);
   free(session);
 }

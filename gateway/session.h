@@ -23,7 +23,9 @@
 #include "protocol.h"
 
 struct awaited_reply;
+struct barred;
 struct door;
+struct identity;
 struct showing;
 struct shown;
 
@@ -35,7 +37,9 @@ struct session {
   struct lws *wsi;         /* from the upgrade on */
   struct door *door;       /* until then */
   struct slice device, room;
-  char *names; /* where the user's uuid and name stand */
+  struct slice credential; /* id of the one that it came in with; empty: none */
+  uint64_t expires_ms;     /* that one's end, wall clock; 0: none */
+  char *identity, *names;  /* where these stand: user id and credential; the user's uuid and name */
   struct subscription *subscriptions;
   struct subscription *inbox;
   struct outbox outbox;
@@ -60,13 +64,15 @@ struct session {
   uint8_t message_error; /* enum err: the rest of this message is dropped, then answered so */
   bool message_binary;
   bool reading_paused;
-  bool attends;       /* the lobby may have been told of it: its end is told as well */
-  bool arrived;       /* the lobby was told, or is being told */
-  bool rejoins;       /* is to join again (admission.c) */
-  bool rooms_changed; /* since it joined last, by an event */
-  bool close_said;    /* the close frame is on its way */
-  bool rooms_asked;   /* JOINED, and waits until all its subscriptions know where to begin */
-  char memory[];      /* id, user, device and room stand here */
+  bool attends;          /* the lobby may have been told of it: its end is told as well */
+  bool arrived;          /* the lobby was told, or is being told */
+  bool rejoins;          /* is to join again (admission.c) */
+  bool rooms_changed;    /* since it joined last, by an event */
+  bool close_said;       /* the close frame is on its way */
+  struct barred *barred; /* rooms that its user was put out of */
+  bool room_allowed;     /* the claim's room is one that its user may hear */
+  bool rooms_asked;      /* JOINED, and waits until all its subscriptions know where to begin */
+  char memory[];         /* id, user, device and room stand here */
 };
 
 struct sessions *sessions_new(void);
@@ -83,8 +89,14 @@ void sessions_each(struct node *node, void (*call)(struct session *session, void
 struct session *session_new(struct node *node, const struct protocol *protocol,
                             const struct claim *claim);
 
+/* Whom the claim was found to be; copies it. */
+void session_identified(struct session *session, const struct identity *identity);
+
 /* Redis knows the user by these; copies them. JOINING becomes JOINED. */
 void session_joined(struct session *session, uint64_t num, struct slice uuid, struct slice name);
+
+/* Its user goes by another name now; copies it. */
+void session_renamed(struct session *session, struct slice name);
 
 /* The one room that a HEARS_ONE_ROOM connection hears: the claim's, else the lobby. */
 struct slice session_room(const struct session *session);

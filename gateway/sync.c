@@ -136,6 +136,10 @@ static void locate(struct node *node, struct subscription *subscription)
     admission_subscribed(session);
     return;
   }
+  if (subscription->start == START_BEGINNING) {
+    start_at(node, subscription, 0);
+    return;
+  }
   const struct subscription *neighbour = live_neighbour(subscription);
   if (subscription->start == START_NOW && neighbour) {
     go_live(subscription, neighbour->cursor);

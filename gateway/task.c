@@ -10,8 +10,8 @@
 
 /* Every slice of a command; those that are needed once it is done stand first. */
 static const size_t slices[] = {
-    AT(client_id), AT(wire_to), AT(to.id),       AT(match_sid), AT(wire_from), AT(text),
-    AT(thread),    AT(fields),  AT(attachments), AT(key),       AT(reaction),  AT(user.id),
+    AT(client_id), AT(wire_to),     AT(to.id), AT(match_sid), AT(wire_from), AT(text),   AT(thread),
+    AT(fields),    AT(attachments), AT(key),   AT(reaction),  AT(user.id),   AT(cursor),
 };
 enum { FOR_DONE = 4, ALL = sizeof slices / sizeof slices[0] };
 

@@ -17,6 +17,7 @@ struct task {
   enum owner_kind owner; /* SEND: the kind of its conversation */
   uint64_t ts_ms;        /* SEND: the message's */
   struct address named;  /* `to` as the client named it, where that was by number or UUID */
+  bool renamed;          /* CREATE_ROOM: the name could be no id */
   char *found[2];        /* the ids that stand for these: of `to` and of `user` */
   char memory[];
 };

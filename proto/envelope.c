@@ -23,6 +23,14 @@ static const struct slice recipient_names[] = {
     [PARTY_ALL] = {"all", 3},
 };
 
+struct party party_copy(struct arena *arena, struct party party)
+{
+  party.id = arena_copy(arena, party.id);
+  party.uuid = arena_copy(arena, party.uuid);
+  party.name = arena_copy(arena, party.name);
+  return party;
+}
+
 struct slice envelope_kind_name(enum envelope_kind kind)
 {
   return kind_names[kind];

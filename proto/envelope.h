@@ -101,6 +101,9 @@ struct envelope {
                              * came in with it are meant */
 };
 
+/* A copy whose strings stand in the arena. */
+struct party party_copy(struct arena *arena, struct party party);
+
 struct slice envelope_kind_name(enum envelope_kind kind);
 
 /* Appends the rest, from `"kind"` on to the closing brace: what a script puts

@@ -1,0 +1,49 @@
+/* What the commands share: see commands.h. */
+#include "commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool command_other_of(struct slice dialog, struct slice user, struct slice *other)
+{
+  const char *bar = memchr(dialog.data, '|', dialog.len); /* no id can hold one */
+  if (!bar) return false;
+  struct slice first = {dialog.data, (size_t)(bar - dialog.data)};
+  struct slice second = slice_skip(dialog, first.len + 1);
+  *other = slice_equal(first, user) ? second : first;
+  return slice_equal(first, user) || slice_equal(second, user);
+}
+
+struct party command_party(const struct entry *entry)
+{
+  static const enum party_kind kinds[] = {
+      [OWNER_USER] = PARTY_USER,
+      [OWNER_ROOM] = PARTY_ROOM,
+      [OWNER_DIALOG] = PARTY_DIALOG,
+  };
+  return (struct party){kinds[entry->kind], entry->num, entry->id, entry->uuid, entry->name};
+}
+
+struct party command_server(void)
+{
+  return (struct party){.kind = PARTY_USER,
+                        .id = SLICE("server"),
+                        .uuid = SLICE("00000000-0000-0000-0000-000000000000"),
+                        .name = SLICE("server")};
+}
+
+bool command_read_cursor(const struct command *command, uint64_t *number)
+{
+  return !command->cursor.len || json_whole_number(command->cursor, number);
+}
+
+struct slice command_cursor(uint64_t next, char text[COMMAND_CURSOR_BYTES])
+{
+  int len = next ? snprintf(text, COMMAND_CURSOR_BYTES, "%llu", (unsigned long long)next) : 0;
+  return (struct slice){text, (size_t)len};
+}
+
+unsigned command_count(const struct command *command, unsigned most)
+{
+  return command->count && command->count < most ? command->count : most;
+}

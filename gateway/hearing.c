@@ -1,0 +1,271 @@
+/* See hearing.h. */
+#include "hearing.h"
+
+#include <stdlib.h>
+
+#include "attendance.h"
+#include "base/memory.h"
+#include "deliver.h"
+#include "directory.h"
+#include "rooms.h"
+#include "session.h"
+#include "sync.h"
+
+/* ---- rooms that are not heard ------------------------------------------------------------ */
+
+/* A room that the session's user was put out of. */
+struct barred {
+  struct barred *next;
+  size_t len;
+  char room[];
+};
+
+static bool is_barred(const struct session *session, struct slice room)
+{
+  for (const struct barred *each = session->barred; each; each = each->next)
+    if (slice_equal(room, (struct slice){each->room, each->len})) return true;
+  return false;
+}
+
+static void bar(struct session *session, struct slice room)
+{
+  if (is_barred(session, room)) return;
+  struct barred *barred = memory_alloc(sizeof *barred + room.len);
+  *barred = (struct barred){session->barred, room.len};
+  memcpy(barred->room, room.data, room.len);
+  session->barred = barred;
+}
+
+static void unbar(struct session *session, struct slice room)
+{
+  for (struct barred **link = &session->barred, *each; (each = *link); link = &each->next) {
+    if (!slice_equal(room, (struct slice){each->room, each->len})) continue;
+    *link = each->next;
+    free(each);
+    return;
+  }
+}
+
+void hearing_forget(struct session *session)
+{
+  while (session->barred) {
+    struct barred *barred = session->barred;
+    session->barred = barred->next;
+    free(barred);
+  }
+}
+
+static void hear(struct session *session, struct slice room, enum start start)
+{
+  if (!is_barred(session, room)) hub_subscribe(session, OWNER_ROOM, room, start);
+}
+
+/* ---- public rooms ------------------------------------------------------------------------- */
+
+struct public_rooms {
+  struct slice *ids; /* each from malloc */
+  size_t count, capacity;
+  bool loading, again; /* asked for; changed since it was asked for */
+};
+
+enum { FIRST_ROOMS = 16 };
+
+struct public_rooms *public_rooms_new(void)
+{
+  return memory_zalloc(sizeof(struct public_rooms));
+}
+
+static void clear(struct public_rooms *rooms)
+{
+  for (size_t i = 0; i < rooms->count; i++) free((char *)(uintptr_t)rooms->ids[i].data);
+  rooms->count = 0;
+}
+
+void public_rooms_free(struct public_rooms *rooms)
+{
+  clear(rooms);
+  free(rooms->ids);
+  free(rooms);
+}
+
+static bool holds(const struct public_rooms *rooms, struct slice id)
+{
+  for (size_t i = 0; i < rooms->count; i++)
+    if (slice_equal(rooms->ids[i], id)) return true;
+  return false;
+}
+
+static void add(struct public_rooms *rooms, struct slice id)
+{
+  if (holds(rooms, id)) return;
+  if (rooms->count == rooms->capacity) {
+    rooms->capacity = rooms->capacity ? rooms->capacity * 2 : FIRST_ROOMS;
+    rooms->ids = memory_resize(rooms->ids, rooms->capacity * sizeof *rooms->ids);
+  }
+  rooms->ids[rooms->count++] = (struct slice){memory_copy(id.data, id.len), id.len};
+}
+
+static bool hears_public(const struct session *session)
+{
+  return (session->caller.protocol->hears & HEARS_PUBLIC) &&
+         (session->state == SESSION_JOINED || session->state == SESSION_OPEN);
+}
+
+static void hear_public(struct session *session)
+{
+  const struct public_rooms *rooms = session->caller.node->public_rooms;
+  hear(session, SLICE("lobby"), START_NOW); /* also while the list is not there yet */
+  for (size_t i = 0; i < rooms->count; i++) hear(session, rooms->ids[i], START_NOW);
+}
+
+/* What is public no more is heard by members alone. */
+static void follow_public(struct session *session, void *arg)
+{
+  const struct public_rooms *rooms = arg;
+  if (!hears_public(session)) return;
+  for (struct subscription *each = session->subscriptions, *next; each; each = next) {
+    next = each->next_of_session;
+    bool room = each->topic->kind == OWNER_ROOM && !each->member;
+    if (room && !holds(rooms, each->topic->owner)) hub_leave_room(each);
+  }
+  hear_public(session);
+}
+
+static void load(struct node *node);
+
+static void on_public(void *arg, enum err err, const struct slice *ids, size_t count)
+{
+  struct node *node = arg;
+  struct public_rooms *rooms = node->public_rooms;
+  rooms->loading = false;
+  if (node->ending) return;
+  if (rooms->again) {
+    load(node);
+    return;
+  }
+  if (err != ERR_OK) return; /* the link is gone: its coming back asks again */
+  clear(rooms);
+  add(rooms, SLICE("lobby"));
+  for (size_t i = 0; i < count; i++) add(rooms, ids[i]);
+  sessions_each(node, follow_public, rooms);
+}
+
+static void load(struct node *node)
+{
+  struct public_rooms *rooms = node->public_rooms;
+  rooms->again = rooms->loading;
+  if (rooms->loading) return;
+  rooms->loading = true;
+  rooms_public(node->backend, on_public, node);
+}
+
+void hearing_confirmed(struct node *node)
+{
+  directory_clear(node->backend);
+  load(node);
+}
+
+/* ---- what is said to all ------------------------------------------------------------------ */
+
+struct telling {
+  struct delivery delivery;
+  struct slice room;
+};
+
+/* From its very beginning: somebody may have said something already. */
+static void hear_new(struct session *session, void *arg)
+{
+  struct telling *telling = arg;
+  if (!hears_public(session)) return;
+  if (session->state == SESSION_OPEN) deliver_to(&telling->delivery, session);
+  hear(session, telling->room, START_BEGINNING);
+}
+
+static void created(struct node *node, const struct envelope *event)
+{
+  struct telling telling = {deliver_begin(node, event, (struct slice){0}), event->to.id};
+  add(node->public_rooms, event->to.id);
+  sessions_each(node, hear_new, &telling);
+  deliver_end(&telling.delivery);
+}
+
+static void renamed(struct node *node, const struct envelope *event)
+{
+  directory_forget(node->backend, OWNER_USER, event->from.id);
+  struct topic *topic = hub_topic(node, OWNER_USER, event->from.id);
+  for (struct subscription *each = topic ? topic->first : NULL; each; each = each->next)
+    session_renamed(each->session, event->from.name);
+}
+
+void hearing_all(struct node *node, const struct envelope *event)
+{
+  if (event->kind == KIND_USER_CHANGED) renamed(node, event);
+  if (event->to.kind != PARTY_ROOM) return;
+  directory_forget(node->backend, OWNER_ROOM, event->to.id);
+  if (event->kind == KIND_ROOM_CREATED) created(node, event);
+  load(node);
+}
+
+/* ---- memberships --------------------------------------------------------------------------- */
+
+void hearing_begin(struct session *session, const struct presence_joined *joined)
+{
+  unsigned hears = session->caller.protocol->hears;
+  hearing_forget(session);
+  for (size_t i = 0; i < joined->ban_count; i++) bar(session, joined->bans[i]);
+  if (hears & HEARS_ONE_ROOM) hear(session, session_room(session), START_NOW);
+  /* Before the public ones: a member goes on where it was. */
+  for (size_t i = 0; (hears & HEARS_MEMBERSHIPS) && i < joined->room_count; i++)
+    hear(session, joined->rooms[i], START_CURSOR);
+  if (hears & HEARS_PUBLIC) hear_public(session);
+}
+
+static bool is_member(const struct presence_joined *joined, struct slice room)
+{
+  for (size_t i = 0; i < joined->room_count; i++)
+    if (slice_equal(joined->rooms[i], room)) return true;
+  return false;
+}
+
+void hearing_follow(struct session *session, const struct presence_joined *joined)
+{
+  for (struct subscription *each = session->subscriptions, *next; each; each = next) {
+    next = each->next_of_session;
+    if (each->member && !is_member(joined, each->topic->owner)) hub_leave_room(each);
+  }
+  hearing_begin(session, joined);
+  for (struct subscription *each = session->subscriptions, *next; each; each = next) {
+    next = each->next_of_session;
+    if (each->topic->kind == OWNER_ROOM && is_barred(session, each->topic->owner))
+      hub_leave_room(each);
+  }
+}
+
+static void follow(struct session *session, const struct envelope *event)
+{
+  bool members = session->caller.protocol->hears & HEARS_MEMBERSHIPS;
+  struct subscription *room = hub_find(session, OWNER_ROOM, event->to.id);
+  session->rooms_changed = session->rooms_changed || members;
+  if (event->kind == KIND_ROOM_ENTERED) {
+    unbar(session, event->to.id);
+    if (members) hub_subscribe(session, OWNER_ROOM, event->to.id, START_CURSOR);
+    return;
+  }
+  if (event->kind == KIND_ROOM_KICKED) bar(session, event->to.id);
+  if (room && (event->kind == KIND_ROOM_KICKED || members)) hub_leave_room(room);
+}
+
+void hearing_member(struct topic *topic, const struct envelope *event)
+{
+  if (topic->kind != OWNER_USER || event->to.kind != PARTY_ROOM) return;
+  for (struct subscription *each = topic->first; each; each = each->next)
+    if (each->session->state != SESSION_CLOSING) follow(each->session, event);
+}
+
+void hearing_ended(struct topic *topic)
+{
+  for (struct subscription *each = topic->first, *next; each; each = next) {
+    next = each->next;
+    hub_leave_room(each); /* the last one takes the topic with it */
+  }
+}

@@ -1,0 +1,44 @@
+/* Hearing: which rooms a session hears, from its admission to its end.
+ *
+ *   one room      the claim's, else the lobby                       (HEARS_ONE_ROOM)
+ *   memberships   its user's rooms: presence_join tells them, then the user's own channel
+ *   public rooms  every node keeps the list of them: read when `parley:all` is confirmed, and
+ *                 whenever something is said there of a room        (HEARS_PUBLIC)
+ *
+ * A user who was banned, or kicked since the session came, hears nothing of that room. */
+#ifndef PARLEY_GATEWAY_HEARING_H
+#define PARLEY_GATEWAY_HEARING_H
+
+#include "envelope.h"
+#include "hub.h"
+#include "presence.h"
+
+struct public_rooms;
+
+struct public_rooms *public_rooms_new(void);
+void public_rooms_free(struct public_rooms *rooms);
+
+/* The session has joined: it begins to hear its rooms. */
+void hearing_begin(struct session *session, const struct presence_joined *joined);
+
+/* It has joined again: rooms that its user left, or is banned from, are heard no more; those
+ * entered are. */
+void hearing_follow(struct session *session, const struct presence_joined *joined);
+
+/* The session begins to be let into no room of this id, or is again. */
+void hearing_forget(struct session *session);
+
+/* What the user's own channel says of rooms: entered, exited or kicked by whichever connection
+ * on whichever node. */
+void hearing_member(struct topic *topic, const struct envelope *event);
+
+/* The room of this topic is no more. */
+void hearing_ended(struct topic *topic);
+
+/* What is said to all (`parley:all`): of rooms, and of users who changed their name. */
+void hearing_all(struct node *node, const struct envelope *event);
+
+/* `parley:all` is confirmed: what was said there before may have been missed. */
+void hearing_confirmed(struct node *node);
+
+#endif
