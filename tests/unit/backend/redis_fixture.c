@@ -163,6 +163,22 @@ const char *redis_ask(struct redis *redis, const char *format, ...)
   return out->data;
 }
 
+bool redis_holds(struct redis *redis, const char *text)
+{
+  static const char script[] =
+      "local function holds(value) return string.find(value, ARGV[1], 1, true) end "
+      "local readers = {string = {'GET'}, hash = {'HGETALL'}, list = {'LRANGE', 0, -1}, "
+      "set = {'SMEMBERS'}, zset = {'ZRANGE', 0, -1}} "
+      "for _, key in ipairs(redis.call('KEYS', '*')) do "
+      "if holds(key) then return 1 end "
+      "local reader = readers[redis.call('TYPE', key).ok] "
+      "local values = redis.call(reader[1], key, unpack(reader, 2)) "
+      "if type(values) == 'string' then values = {values} end "
+      "for _, value in ipairs(values) do if holds(value) then return 1 end end "
+      "end return 0";
+  return strcmp(redis_ask(redis, "EVAL %s 0 %s", script, text), "1") == 0;
+}
+
 /* ---- the loop ----------------------------------------------------------------------- */
 
 static struct event *ticker;
@@ -294,15 +310,31 @@ struct backend_limits node_limits(void)
   };
 }
 
+static void start(struct node *node, const struct backend_options *options)
+{
+  *node = (struct node){.base = options->base};
+  struct backend_events events = {on_message, on_subscribed, on_bus_lost, node};
+  node->backend = backend_new(options, &events);
+  assert_non_null(node->backend);
+}
+
 void node_start_with(struct node *node, struct event_base *base, const char *url, const char *name,
                      struct backend_limits limits)
 {
-  *node = (struct node){.base = base};
-  struct backend_options options = {
-      .base = base, .redis = url, .prefix = "parley:", .node = name, .limits = limits};
-  struct backend_events events = {on_message, on_subscribed, on_bus_lost, node};
-  node->backend = backend_new(&options, &events);
-  assert_non_null(node->backend);
+  start(node, &(struct backend_options){
+                  .base = base, .redis = url, .prefix = "parley:", .node = name, .limits = limits});
+}
+
+void node_start_signing(struct node *node, struct event_base *base, struct redis *redis,
+                        const char *name, const char *secret)
+{
+  start(node, &(struct backend_options){.base = base,
+                                        .redis = redis->url,
+                                        .prefix = "parley:",
+                                        .node = name,
+                                        .token_secret = secret,
+                                        .limits = node_limits()});
+  WAIT(base, backend_ready(node->backend, NULL));
 }
 
 void node_start(struct node *node, struct event_base *base, struct redis *redis, const char *name)

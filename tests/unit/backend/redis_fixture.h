@@ -42,6 +42,9 @@ void redis_end(struct redis *redis); /* and its folder is gone */
  * arrays with a blank between their elements. Valid until the next eight. */
 const char *redis_ask(struct redis *redis, const char *format, ...);
 
+/* Is the text part of any key's name, or of anything that any key holds? */
+bool redis_holds(struct redis *redis, const char *text);
+
 /* One publication, subscription, ... that a node was told of. */
 struct told {
   char *text;
@@ -75,6 +78,9 @@ struct backend_limits node_limits(void);
 void node_start(struct node *node, struct event_base *base, struct redis *redis, const char *name);
 void node_start_with(struct node *node, struct event_base *base, const char *url, const char *name,
                      struct backend_limits limits);
+/* With a secret of its own for tokens. */
+void node_start_signing(struct node *node, struct event_base *base, struct redis *redis,
+                        const char *name, const char *secret);
 void node_lease(struct node *node); /* presence_start */
 void node_end(struct node *node);
 
