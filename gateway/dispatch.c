@@ -392,7 +392,8 @@ void dispatch(struct caller *caller, const struct command *first)
   for (const struct command *command = first; command; command = command->next) {
     if (caller->session && caller->session->state == SESSION_CLOSING) return;
     if (can_begin(caller, command)) {
-      begin(caller, command, task_new(caller->node, caller->handle, command, TASK_COPY_FOR_REPLY));
+      enum task_copy copy = caller->session ? TASK_COPY_FOR_REPLY : TASK_COPY_ALL;
+      begin(caller, command, task_new(caller->node, caller->handle, command, copy));
       continue;
     }
     struct task *task = task_new(caller->node, caller->handle, command, TASK_COPY_ALL);

@@ -22,7 +22,8 @@ struct task {
   char memory[];
 };
 
-/* What reply is promised (command.h) and `to`, or everything. */
+/* What reply is promised (command.h) and `to`; or everything, which what a request asks for may
+ * need until it is answered. */
 enum task_copy { TASK_COPY_FOR_REPLY, TASK_COPY_ALL };
 
 struct task *task_new(struct node *node, uint64_t caller, const struct command *command,
