@@ -13,6 +13,7 @@
 enum { ROUTES_MAX = 64 };
 
 static const struct party alice = ALICE;
+static const struct party server = {.kind = PARTY_USER, .id = {"server", 6}};
 
 /* ---- a request ---- */
 
@@ -27,7 +28,10 @@ static void ask(struct asked *asked, const struct http_api *api, const char *req
                 const char *body)
 {
   struct slice rest = slice_of(request);
-  *asked = (struct asked){.call = {.body = slice_of(body), .user = alice}};
+  bool admin = slice_starts_with(rest, SLICE("admin "));
+  if (admin) (void)slice_cut(&rest, ' ');
+  *asked = (struct asked){
+      .call = {.body = slice_of(body), .user = admin ? server : alice, .admin = admin}};
   asked->head.method = slice_cut(&rest, ' ');
   asked->head.path = slice_cut(&rest, '?');
   asked->head.query = rest;
@@ -71,6 +75,8 @@ static void assert_all(const struct http_api *api, const bool *seen)
 static const char *const kinds[COMMAND_COUNT] = {
     [COMMAND_NONE] = "none",
     [COMMAND_SEND] = "send",
+    [COMMAND_ENTER] = "enter",
+    [COMMAND_EXIT] = "exit",
     [COMMAND_EDIT] = "edit",
     [COMMAND_DELETE] = "delete",
     [COMMAND_REACT] = "react",
@@ -78,14 +84,17 @@ static const char *const kinds[COMMAND_COUNT] = {
     [COMMAND_GET_MESSAGE] = "get_message",
     [COMMAND_GET_MESSAGES] = "get_messages",
     [COMMAND_GET_REACTIONS] = "get_reactions",
+    [COMMAND_GET_UNREAD] = "get_unread",
     [COMMAND_SEARCH] = "search",
     [COMMAND_REGISTER] = "register",
     [COMMAND_LOG_IN] = "log_in",
     [COMMAND_RENEW] = "renew",
     [COMMAND_REVOKE] = "revoke",
+    [COMMAND_LIST_CREDENTIALS] = "list_credentials",
     [COMMAND_GET_USER] = "get_user",
     [COMMAND_LIST_USERS] = "list_users",
     [COMMAND_EDIT_USER] = "edit_user",
+    [COMMAND_DELETE_USER] = "delete_user",
     [COMMAND_CREATE_ROOM] = "create_room",
     [COMMAND_GET_ROOM] = "get_room",
     [COMMAND_LIST_ROOMS] = "list_rooms",
@@ -94,6 +103,10 @@ static const char *const kinds[COMMAND_COUNT] = {
     [COMMAND_LIST_PEOPLE] = "list_people",
     [COMMAND_GET_STANDING] = "get_standing",
     [COMMAND_SET_ROLE] = "set_role",
+    [COMMAND_LIST_SESSIONS] = "list_sessions",
+    [COMMAND_DISCONNECT] = "disconnect",
+    [COMMAND_LIST_NODES] = "list_nodes",
+    [COMMAND_NOTICE] = "notice",
 };
 
 static const char *const roles[ROLE_COUNT] = {
@@ -131,15 +144,15 @@ static void describe_user_change(struct text *out, const struct user_change *cha
   describe_slice(out, "id", change->id);
   describe_slice(out, "name", change->name);
   describe_slice(out, "password", change->password);
-  assert_null(change->nickname.data);
-  assert_null(change->bio.data);
-  assert_null(change->avatar.data);
+  describe_slice(out, "nickname", change->nickname);
+  describe_slice(out, "bio", change->bio);
+  describe_slice(out, "avatar", change->avatar);
 }
 
 static void describe_room_change(struct text *out, const struct room_change *change)
 {
   if (!change) return;
-  assert_null(change->id.data);
+  describe_slice(out, "id", change->id);
   describe_slice(out, "name", change->name);
   describe_slice(out, "description", change->description);
   if (change->open.set) text_append_format(out, " open=%d", change->open.value);
@@ -170,6 +183,9 @@ static void describe(struct text *out, const struct command *command)
   describe_number(out, "message", command->message_id);
   describe_slice(out, "text", command->text);
   describe_slice(out, "thread", command->thread);
+  describe_slice(out, "attachments", command->attachments);
+  describe_slice(out, "fields", command->fields);
+  describe_slice(out, "client_id", command->client_id);
   describe_slice(out, "reaction", command->reaction);
   describe_slice(out, "key", command->key);
   describe_number(out, "count", command->count);

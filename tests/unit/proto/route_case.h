@@ -31,7 +31,7 @@
 /* `expected`: the command, as route_command writes it; or the response, where it is refused:
  * "400 {...}". body NULL: the request has none. */
 struct route_case {
-  const char *request; /* "GET /api/users?size=5" */
+  const char *request; /* "GET /api/users?size=5"; "admin GET ...": the operator asks */
   const char *body;
   const char *expected;
 };

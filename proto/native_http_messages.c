@@ -1,0 +1,248 @@
+/* See native_http.h. What is said, in rooms and in dialogs. */
+#include <stddef.h>
+
+#include "base/json.h"
+#include "native_body.h"
+#include "native_http.h"
+
+/* ---- sending ---- */
+
+/* A number or a string: an id of the client's own making. */
+static bool is_client_id(struct slice raw)
+{
+  return json_is_number(raw) || json_is_string(raw);
+}
+
+/* What a body may say of a message: raw values, which go on as they are. */
+static const struct {
+  const char *name;
+  bool (*fits)(struct slice raw);
+  bool required;
+  size_t offset;
+} message_members[] = {
+    {"text", json_is_string, true, offsetof(struct command, text)},
+    {"fields", json_is_object, false, offsetof(struct command, fields)},
+    {"attachments", json_is_array, false, offsetof(struct command, attachments)},
+    {"thread", json_is_number, false, offsetof(struct command, thread)},
+    {"client_id", is_client_id, false, offsetof(struct command, client_id)},
+};
+
+static enum err read_message(const struct http_call *call, struct command *command)
+{
+  for (size_t i = 0; i < sizeof message_members / sizeof message_members[0]; i++) {
+    struct slice raw = http_member(call, message_members[i].name);
+    if (!message_members[i].required && (!raw.len || json_is_null(raw))) continue;
+    if (!message_members[i].fits(raw)) return ERR_MALFORMED;
+    *(struct slice *)(void *)((char *)command + message_members[i].offset) = raw;
+  }
+  return ERR_OK;
+}
+
+static enum err read_send(struct arena *arena, const struct http_call *call,
+                          struct command *command)
+{
+  command->kind = COMMAND_SEND;
+  enum err err = read_message(call, command);
+  return err == ERR_OK ? native_read_on_behalf(arena, call, "from", &command->user) : err;
+}
+
+enum err native_decode_room_send(struct arena *arena, const struct http_call *call,
+                                 struct command *command)
+{
+  enum err err = native_path_room(call, command);
+  return err == ERR_OK ? read_send(arena, call, command) : err;
+}
+
+enum err native_decode_user_send(struct arena *arena, const struct http_call *call,
+                                 struct command *command)
+{
+  enum err err = native_path_user(call, 0, &command->to);
+  return err == ERR_OK ? read_send(arena, call, command) : err;
+}
+
+/* What was sent is in the request, but for its id and its time. */
+static int show_sent(struct arena *arena, const struct http_call *call,
+                     const struct outcome *outcome, enum party_kind to, struct text *out)
+{
+  struct command send = {0};
+  enum err err = read_send(arena, call, &send);
+  if (err != ERR_OK) return native_error(call, err, out);
+  struct slice from = call->admin ? SLICE("server") : call->user.id;
+  const struct envelope sent = {
+      .id = outcome->message_id,
+      .ts_ms = outcome->ts_ms,
+      .from = {.kind = PARTY_USER, .id = send.user.id.len ? send.user.id : from},
+      .to = {.kind = to, .id = call->params[0]},
+      .text = send.text,
+      .thread = send.thread,
+      .attachments = send.attachments,
+      .fields = send.fields,
+  };
+  native_append_message(out, arena, &sent);
+  return NATIVE_CREATED;
+}
+
+int native_encode_room_sent(struct arena *arena, const struct http_call *call,
+                            const struct outcome *outcome, struct text *out)
+{
+  return show_sent(arena, call, outcome, PARTY_ROOM, out);
+}
+
+int native_encode_user_sent(struct arena *arena, const struct http_call *call,
+                            const struct outcome *outcome, struct text *out)
+{
+  return show_sent(arena, call, outcome, PARTY_USER, out);
+}
+
+/* ---- looking back ---- */
+
+/* Which part of a log is asked for: it ends before a message, or with the newest one. What
+ * it ends before is asked for too, for that is how a log names a place. */
+struct part {
+  uint64_t before; /* 0: the newest */
+  uint64_t count;  /* that one included */
+};
+
+static enum err read_part(struct arena *arena, const struct http_call *call, struct part *part)
+{
+  uint64_t limit = NATIVE_LIMIT;
+  part->before = 0;
+  enum err err = http_query_number(arena, call, "limit", 1, NATIVE_LIMIT_MAX, &limit);
+  if (err == ERR_OK)
+    err = http_query_number(arena, call, "before", 0, NATIVE_NUMBER_MAX, &part->before);
+  if (err == ERR_OK)
+    err = http_query_number(arena, call, "cursor", 0, NATIVE_NUMBER_MAX, &part->before);
+  part->count = limit + (part->before > 0);
+  if (part->count > NATIVE_LIMIT_MAX) part->count = NATIVE_LIMIT_MAX;
+  return err;
+}
+
+static enum err read_messages(struct arena *arena, const struct http_call *call,
+                              struct command *command)
+{
+  struct part part;
+  enum err err = read_part(arena, call, &part);
+  command->kind = COMMAND_GET_MESSAGES;
+  command->message_id = part.before;
+  command->count = (unsigned)part.count;
+  return err;
+}
+
+enum err native_decode_room_messages(struct arena *arena, const struct http_call *call,
+                                     struct command *command)
+{
+  enum err err = native_path_room(call, command);
+  return err == ERR_OK ? read_messages(arena, call, command) : err;
+}
+
+enum err native_decode_user_messages(struct arena *arena, const struct http_call *call,
+                                     struct command *command)
+{
+  enum err err = native_path_user(call, 0, &command->to);
+  return err == ERR_OK ? read_messages(arena, call, command) : err;
+}
+
+enum err native_decode_unread(struct arena *arena, const struct http_call *call,
+                              struct command *command)
+{
+  command->kind = COMMAND_GET_UNREAD;
+  enum err err = native_path_user(call, 0, &command->user);
+  return err == ERR_OK ? native_read_page(arena, call, command) : err;
+}
+
+static void append_messages(struct arena *arena, const struct envelope *messages, size_t count,
+                            struct text *out)
+{
+  native_begin_list(out, "messages");
+  for (size_t i = 0; i < count; i++) {
+    if (i) text_append_char(out, ',');
+    native_append_message(out, arena, &messages[i]);
+  }
+}
+
+/* Oldest first. There are older ones where as many came as were asked for; the part before
+ * ends before the oldest of these. */
+int native_encode_messages(struct arena *arena, const struct http_call *call,
+                           const struct outcome *outcome, struct text *out)
+{
+  struct part part;
+  enum err err = read_part(arena, call, &part);
+  if (err != ERR_OK) return native_error(call, err, out);
+  size_t count = outcome->message_count;
+  bool more = count >= part.count && count > 0;
+  struct slice cursor = {NULL, 0};
+  if (more) cursor = native_number_text(arena, outcome->messages[0].id);
+  if (count && outcome->messages[count - 1].id == part.before) count--;
+  append_messages(arena, outcome->messages, count, out);
+  return native_end_list(out, cursor);
+}
+
+int native_encode_unread(struct arena *arena, const struct http_call *call,
+                         const struct outcome *outcome, struct text *out)
+{
+  (void)call;
+  append_messages(arena, outcome->messages, outcome->message_count, out);
+  return native_end_list(out, outcome->cursor);
+}
+
+/* ---- one message ---- */
+
+static enum err about_message(const struct http_call *call, enum command_kind kind,
+                              struct command *command)
+{
+  command->kind = kind;
+  return http_param_number(call, 0, &command->message_id);
+}
+
+static enum err react(const struct http_call *call, bool adding, struct command *command)
+{
+  command->reaction = call->params[1];
+  command->adding = adding;
+  return about_message(call, COMMAND_REACT, command);
+}
+
+enum err native_decode_message(struct arena *arena, const struct http_call *call,
+                               struct command *command)
+{
+  (void)arena;
+  return about_message(call, COMMAND_GET_MESSAGE, command);
+}
+
+enum err native_decode_edit(struct arena *arena, const struct http_call *call,
+                            struct command *command)
+{
+  (void)arena;
+  command->text = http_member(call, "text");
+  enum err err = about_message(call, COMMAND_EDIT, command);
+  if (err != ERR_OK) return err;
+  return json_is_string(command->text) ? ERR_OK : ERR_MALFORMED;
+}
+
+enum err native_decode_delete(struct arena *arena, const struct http_call *call,
+                              struct command *command)
+{
+  (void)arena;
+  return about_message(call, COMMAND_DELETE, command);
+}
+
+enum err native_decode_react(struct arena *arena, const struct http_call *call,
+                             struct command *command)
+{
+  (void)arena;
+  return react(call, true, command);
+}
+
+enum err native_decode_unreact(struct arena *arena, const struct http_call *call,
+                               struct command *command)
+{
+  (void)arena;
+  return react(call, false, command);
+}
+
+int native_encode_message(struct arena *arena, const struct http_call *call,
+                          const struct outcome *outcome, struct text *out)
+{
+  if (!outcome->message_count) return native_error(call, ERR_NOT_FOUND, out);
+  native_append_message(out, arena, outcome->messages);
+  return NATIVE_OK;
+}
