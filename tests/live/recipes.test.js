@@ -40,6 +40,10 @@ test('every recipe of backend/README.md runs, and says something', { timeout: 60
     await alice.say_and_wait('hello lobby');
     await bob.put_and_wait({ id: 11, rid: '31', text: 'hello' });
     await phone.messages(1);
+    // A session key of 31's: its id, which is its hash, as `b2sum -l 160` has it.
+    const id = '96efb2f864b6cbf00197535a6b980f82f3949481';
+    await world.redis.command('HSET', 'parley:user:{31}:keys', id, `key ${Date.now()} ${Date.now() + 1e6}`);
+    await world.redis.command('SET', `parley:key:{${id}}`, '31');
     const commands = recipes();
     assert.ok(commands.length >= 5, `only ${commands.length} recipes`);
     const silent = [];
@@ -67,7 +71,7 @@ test('every recipe of backend/README.md runs, and says something', { timeout: 60
 async function output_of(world, command, traffic) {
   const line = command.replaceAll('redis-cli', `redis-cli -p ${world.redis.port}`);
   if (!/SUBSCRIBE|MONITOR/i.test(command)) {
-    const { stdout, stderr } = await run('sh', ['-c', line], { timeout: 10000 });
+    const { stdout, stderr } = await run('sh', ['-c', line], { timeout: 10000, env: { ...process.env, KEY: '0123456789abcdef0123456789abcdef' } });
     return stdout + stderr;
   }
   const child = spawn('sh', ['-c', `exec ${line}`], { stdio: ['ignore', 'pipe', 'pipe'] });

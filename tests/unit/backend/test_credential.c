@@ -177,6 +177,18 @@ static void test_the_key_itself_is_kept_nowhere(void **state)
   assert_int_equal(check(key.id), ERR_UNAUTHORIZED);
 }
 
+/* What a key is known by is what `b2sum -l 160` makes of it: backend/README.md, recipes. */
+static void test_the_id_of_a_known_key(void **state)
+{
+  (void)state;
+  static const char id[] = "96efb2f864b6cbf00197535a6b980f82f3949481";
+  redis_ask(&redis, "SET parley:key:{%s} 31", id);
+  redis_ask(&redis, "HSET parley:user:{31}:keys %s %s", id, "key 1 9999999999999");
+  struct answer checked = check_at(&node, SLICE("0123456789abcdef0123456789abcdef"), NOW_MS);
+  assert_int_equal(checked.err, ERR_OK);
+  assert_string_equal(checked.id, id);
+}
+
 static void test_keys_end_by_themselves(void **state)
 {
   (void)state;
@@ -563,6 +575,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       TEST(test_a_key_is_its_users),
       TEST(test_the_key_itself_is_kept_nowhere),
+      TEST(test_the_id_of_a_known_key),
       TEST(test_keys_end_by_themselves),
       TEST(test_what_is_no_credential),
       TEST(test_a_key_is_good_while_its_user_has_it),
