@@ -6,6 +6,7 @@
 
 #include <assert.h>
 
+#include "hearing.h"
 #include "metrics.h"
 #include "session.h"
 #include "shown.h"
@@ -30,6 +31,7 @@ bool deliver_wanted(const struct session *session, const struct envelope *event,
   enum own own = session->caller.protocol->own;
   if (event->from.kind != PARTY_USER || !slice_equal(event->from.id, session->caller.user.id))
     return true;
+  if (event->kind == KIND_ROOM_ENTERED && hearing_greets(session, event->to.id)) return false;
   if (event->kind == KIND_TYPING) return own == OWN_ALL; /* as concord's original shows it */
   if (event->kind != KIND_MESSAGE_SENT)                  /* what its user did here, it knows */
     return own == OWN_ALL || !slice_equal(event->origin.session, session->caller.id);
@@ -100,10 +102,16 @@ void deliver_to(struct delivery *delivery, struct session *session)
   note_stored(session, delivery->event, delivery->reader);
 }
 
-void deliver_own(struct delivery *delivery, struct session *session)
+struct frame *deliver_frame(struct delivery *delivery, const struct session *session)
 {
   struct frame *frame = frame_of(delivery, session);
-  if (frame) session_send(session, frame_hold(frame));
+  return frame ? frame_hold(frame) : NULL;
+}
+
+void deliver_own(struct delivery *delivery, struct session *session)
+{
+  struct frame *frame = deliver_frame(delivery, session);
+  if (frame) session_send(session, frame);
 }
 
 static void send_written(struct session *session)

@@ -32,6 +32,10 @@ bool deliver_wanted(const struct session *session, const struct envelope *event,
 /* Puts the event's frame into the session's outbox, where wanted and sayable. */
 void deliver_to(struct delivery *delivery, struct session *session);
 
+/* The frame of the event for this session, a reference of the caller's own; NULL: its protocol
+ * cannot say it. */
+struct frame *deliver_frame(struct delivery *delivery, const struct session *session);
+
 /* The sender's own direct message, to the connection that sent it. */
 void deliver_own(struct delivery *delivery, struct session *session);
 

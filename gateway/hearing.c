@@ -241,25 +241,54 @@ void hearing_follow(struct session *session, const struct presence_joined *joine
   }
 }
 
-static void follow(struct session *session, const struct envelope *event)
+/* The lobby tells of attendance, to whoever hears it. */
+bool hearing_greets(const struct session *session, struct slice room)
 {
-  bool members = session->caller.protocol->hears & HEARS_MEMBERSHIPS;
+  return (session->caller.protocol->hears & HEARS_MEMBERSHIPS) && !attendance_is_of(room);
+}
+
+void hearing_live(struct subscription *subscription)
+{
+  struct frame *greeting = subscription->greeting;
+  subscription->greeting = NULL;
+  if (greeting) session_send(subscription->session, greeting);
+}
+
+static void enter(struct session *session, struct delivery *delivery)
+{
+  struct slice room = delivery->event->to.id;
+  unbar(session, room);
+  if (!(session->caller.protocol->hears & HEARS_MEMBERSHIPS)) return;
+  struct subscription *subscription = hub_subscribe(session, OWNER_ROOM, room, START_CURSOR);
+  if (!hearing_greets(session, room) || subscription->greeting) return;
+  subscription->greeting = deliver_frame(delivery, session);
+  if (subscription->state == SYNC_LIVE) hearing_live(subscription);
+}
+
+static void leave(struct session *session, const struct envelope *event)
+{
   struct subscription *room = hub_find(session, OWNER_ROOM, event->to.id);
-  session->rooms_changed = session->rooms_changed || members;
-  if (event->kind == KIND_ROOM_ENTERED) {
-    unbar(session, event->to.id);
-    if (members) hub_subscribe(session, OWNER_ROOM, event->to.id, START_CURSOR);
-    return;
-  }
-  if (event->kind == KIND_ROOM_KICKED) bar(session, event->to.id);
-  if (room && (event->kind == KIND_ROOM_KICKED || members)) hub_leave_room(room);
+  bool kicked = event->kind == KIND_ROOM_KICKED;
+  if (kicked) bar(session, event->to.id);
+  if (room && (kicked || (session->caller.protocol->hears & HEARS_MEMBERSHIPS)))
+    hub_leave_room(room);
 }
 
 void hearing_member(struct topic *topic, const struct envelope *event)
 {
-  if (topic->kind != OWNER_USER || event->to.kind != PARTY_ROOM) return;
-  for (struct subscription *each = topic->first; each; each = each->next)
-    if (each->session->state != SESSION_CLOSING) follow(each->session, event);
+  if (topic->kind != OWNER_USER || event->to.kind != PARTY_ROOM || !topic->first) return;
+  struct node *node = topic->first->session->caller.node;
+  struct delivery delivery = deliver_begin(node, event, (struct slice){0});
+  for (struct subscription *each = topic->first; each; each = each->next) {
+    struct session *session = each->session;
+    if (session->state == SESSION_CLOSING) continue;
+    session->rooms_changed = true;
+    if (event->kind == KIND_ROOM_ENTERED)
+      enter(session, &delivery);
+    else
+      leave(session, event);
+  }
+  deliver_end(&delivery);
 }
 
 void hearing_ended(struct topic *topic)

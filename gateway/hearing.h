@@ -25,12 +25,19 @@ void hearing_begin(struct session *session, const struct presence_joined *joined
  * entered are. */
 void hearing_follow(struct session *session, const struct presence_joined *joined);
 
-/* The session begins to be let into no room of this id, or is again. */
+/* The session goes. */
 void hearing_forget(struct session *session);
 
 /* What the user's own channel says of rooms: entered, exited or kicked by whichever connection
  * on whichever node. */
 void hearing_member(struct topic *topic, const struct envelope *event);
+
+/* Is the session shown its own user's entering of this room by the user's channel, once it hears
+ * the room? Then not by the room's, which may or may not be heard yet. */
+bool hearing_greets(const struct session *session, struct slice room);
+
+/* The subscription of a room has become live. */
+void hearing_live(struct subscription *subscription);
 
 /* The room of this topic is no more. */
 void hearing_ended(struct topic *topic);

@@ -137,6 +137,7 @@ void hub_unsubscribe(struct subscription *subscription)
   else
     topic->first = subscription->next;
   if (subscription->next) subscription->next->previous = subscription->previous;
+  frame_release(subscription->greeting);
   free(subscription);
   if (!topic->first) {
     sync_forget(topic);

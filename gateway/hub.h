@@ -14,6 +14,7 @@
 #include "keys.h"
 #include "node.h"
 
+struct frame;
 struct session;
 struct subscription;
 
@@ -58,13 +59,14 @@ struct subscription {
   uint64_t hint;              /* the highest seq published while reading */
   uint64_t pinged, pinged_id; /* the cursor as of the ping that is out */
   uint64_t proven;            /* the cursor as of the last proof of receipt */
-  uint64_t expected;     /* the seq of a message that this session sent and was not shown yet */
-  uint64_t expected_ms;  /* since when */
-  uint8_t state;         /* enum sync_state */
-  uint8_t start;         /* enum start */
-  uint32_t pages_before; /* of the topic when READING began: older ones tell it nothing */
-  bool located;          /* `cursor` means something */
-  bool member;           /* of a room: its cursor is kept in Redis */
+  uint64_t expected;      /* the seq of a message that this session sent and was not shown yet */
+  uint64_t expected_ms;   /* since when */
+  uint8_t state;          /* enum sync_state */
+  uint8_t start;          /* enum start */
+  uint32_t pages_before;  /* of the topic when READING began: older ones tell it nothing */
+  bool located;           /* `cursor` means something */
+  bool member;            /* of a room: its cursor is kept in Redis */
+  struct frame *greeting; /* its user's entering, shown when it is live; NULL: none */
 };
 
 struct hub *hub_new(struct node *node);
