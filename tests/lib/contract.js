@@ -7,9 +7,9 @@
 //
 // Faults gather until the test is over: check_frames, of the scene, the transcript, the world.
 
-import { fault_finder, pointer_to, read_document, resolve } from './schema.js';
+import { documented, fault_finder, pointer_to, read_document, resolve } from './schema.js';
 
-export const PROTOCOLS = ['simple', 'messaging', 'chat', 'concord', 'rooms'];
+export const PROTOCOLS = documented('asyncapi');
 
 // What the test sent longest ago is forgotten: nobody answers that late.
 const REMEMBERED = 10000;

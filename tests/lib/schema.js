@@ -1,7 +1,7 @@
 // The documents in proto/ that describe what stands on the wire, and ajv, which holds values
 // against the schemas inside them.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import Ajv2020 from 'ajv/dist/2020.js';
 
 const folder = new URL('../../proto/', import.meta.url);
@@ -18,8 +18,10 @@ const ajv = new Ajv2020({
 
 const documents = new Map();
 
-export function document_exists(name) {
-  return existsSync(new URL(name, folder));
+// Whose documents of a kind ("asyncapi", "openapi") there are.
+export function documented(kind) {
+  const files = readdirSync(folder).filter((file) => file.endsWith(`.${kind}.json`));
+  return files.map((file) => file.split('.')[0]).sort();
 }
 
 // A document of proto/ by the name of its file, parsed.

@@ -15,6 +15,7 @@ import { after, before, test } from 'node:test';
 import { ChatClient, ConcordClient, MessagingClient, RoomsClient, SimpleClient } from './client.js';
 import { check_frames, take_frame_faults } from './contract.js';
 import { Gateway } from './gateway.js';
+import { Rest } from './http.js';
 import { take_alarms } from './process.js';
 import { Proxy } from './proxy.js';
 import { RawClient } from './raw.js';
@@ -152,6 +153,11 @@ export class Stage {
   async rooms(index, user, options = {}) {
     const all = { cast: this.cast, ...options };
     return this.keep(await RoomsClient.open(this.#node(index), this.name(user), all));
+  }
+
+  // A client of a REST surface ("native", "concord", "rooms"); `identity` as in http.js.
+  rest(index, surface, identity) {
+    return new Rest(this.#node(index), surface, identity);
   }
 
   async raw(index, path, options) {
