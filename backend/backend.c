@@ -13,6 +13,7 @@
 #include "presence_private.h"
 #include "probe.h"
 #include "push.h"
+#include "redis_tls.h"
 #include "redis_url.h"
 #include "rooms_private.h"
 #include "secret.h"
@@ -23,6 +24,7 @@ struct whole {
   struct backend backend;
   struct backend_events events;
   struct redis_url url;
+  struct redis_tls *tls; /* NULL: none */
   bool has_lobby;
 };
 
@@ -143,6 +145,7 @@ static void open_links(struct whole *whole)
   backend->store = store_new(&(struct store_options){
       .base = options->base,
       .url = &whole->url,
+      .tls = whole->tls,
       .prefix = options->prefix,
       .node = options->node,
       .timeout_ms = options->limits.command_timeout_ms,
@@ -153,6 +156,7 @@ static void open_links(struct whole *whole)
   backend->bus = bus_new(&(struct bus_options){
       .base = options->base,
       .url = &whole->url,
+      .tls = whole->tls,
       .prefix = options->prefix,
       .node = options->node,
       .timeout_ms = options->limits.command_timeout_ms,
@@ -169,19 +173,31 @@ static char *copy(const char *text)
   return memory_copy(text, strlen(text));
 }
 
+static bool read_redis(struct whole *whole, const struct backend_options *options)
+{
+  char error[256];
+  if (redis_url_parse(&whole->url, options->redis, error, sizeof error)) {
+    if (!whole->url.tls) return true;
+    whole->tls = redis_tls_new(&options->redis_tls, error, sizeof error);
+    if (whole->tls) return true;
+    redis_url_free(&whole->url);
+  }
+  log_event(LOG_ERROR, "redis_url", LOG_S("error", error));
+  return false;
+}
+
 struct backend *backend_new(const struct backend_options *options,
                             const struct backend_events *events)
 {
   struct whole *whole = memory_zalloc(sizeof *whole);
   struct backend *backend = &whole->backend;
-  char error[256];
-  if (!redis_url_parse(&whole->url, options->redis, error, sizeof error)) {
-    log_event(LOG_ERROR, "redis_url", LOG_S("error", error));
+  if (!read_redis(whole, options)) {
     free(whole);
     return NULL;
   }
   whole->events = *events;
   backend->options = *options;
+  backend->options.redis_tls = (struct redis_tls_options){0}; /* files, read by now */
   backend->options.redis = copy(options->redis);
   backend->options.prefix = copy(options->prefix);
   backend->options.node = copy(options->node);
@@ -214,6 +230,7 @@ void backend_free(struct backend *backend)
   free((char *)backend->options.redis);
   free((char *)backend->options.prefix);
   free((char *)backend->options.node);
+  redis_tls_free(whole->tls);
   redis_url_free(&whole->url);
   free(whole);
 }

@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "base/slice.h"
+#include "redis_tls.h"
 
 struct store;
 struct bus;
@@ -45,9 +46,10 @@ struct backend_limits {
 
 struct backend_options {
   struct event_base *base;
-  const char *redis;  /* URL: redis://[user:password@]host[:port][/db], unix://path */
-  const char *prefix; /* "parley:" */
-  const char *node;   /* this node's id */
+  const char *redis;                  /* URL (redis_url.h) */
+  struct redis_tls_options redis_tls; /* read once, where the URL wants TLS */
+  const char *prefix;                 /* "parley:" */
+  const char *node;                   /* this node's id */
   /* What tokens are signed with, TOKEN_SECRET_MIN_BYTES or more. NULL: it is made once, kept in Redis
    * (parley:token-secret), and all nodes have it from there. */
   const char *token_secret;
@@ -80,7 +82,7 @@ struct backend {
 };
 
 /* Begins to connect; returns at once. SIGPIPE must be ignored: hiredis writes to
- * connections that Redis may have closed. NULL when the URL cannot be read. */
+ * connections that Redis may have closed. NULL when the URL or a file for TLS cannot be read. */
 struct backend *backend_new(const struct backend_options *options,
                             const struct backend_events *events);
 

@@ -268,6 +268,7 @@ struct bus *bus_new(const struct bus_options *options)
   bus->link = link_new(&(struct link_options){
       .base = options->base,
       .url = options->url,
+      .tls = options->tls,
       .name = name.data,
       .timeout_ms = options->timeout_ms,
       .up = on_up,

@@ -5,11 +5,13 @@
 #include "bus.h"
 #include "link.h"
 
+struct redis_tls;
 struct redis_url;
 
 struct bus_options {
   struct event_base *base;
   const struct redis_url *url; /* outlives the bus */
+  struct redis_tls *tls;       /* outlives the bus; NULL: none */
   const char *prefix, *node;
   unsigned timeout_ms;
   void (*up)(void *arg);

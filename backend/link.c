@@ -23,36 +23,26 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "clock.h"
+#include "pendings.h"
+#include "redis_tls.h"
 #include "resolver.h"
 #include "resp.h"
 
 enum {
   BACKOFF_FIRST_MS = 50,
   BACKOFF_MAX_MS = 5000,
-  PENDING_FIRST = 64,
   /* A watch that rings so late tells that this process was paused, not Redis. */
   LATE_MS = 500,
 };
 
 enum link_state { LINK_WAITING, LINK_CONNECTING, LINK_GREETING, LINK_UP };
 
-struct pending {
-  link_fn *done;
-  void *arg;
-  uint64_t since_ms;
-  enum err err; /* of those in `refused` */
-};
-
-/* A ring: `count` commands from `first` on, in the order in which they were sent. */
-struct pendings {
-  struct pending *slots;
-  size_t first, count, cap; /* cap: a power of two */
-};
-
 struct link {
   struct link_options options;
   enum link_state state;
   redisAsyncContext *context;       /* NULL while waiting */
+  struct ssl_st *ssl;               /* the context's; NULL: no TLS */
+  struct redis_host host;           /* where this try goes to */
   void (*add_write)(void *adapter); /* the adapter's own */
   struct pendings pending;          /* sent on `context`, not answered yet */
   struct pendings refused;          /* never sent; told in the next turn of the loop */
@@ -65,31 +55,6 @@ struct link {
   struct resolver *resolver;
   struct link_counts counts;
 };
-
-/* ---- pending commands --------------------------------------------------------------- */
-
-static void pendings_push(struct pendings *pendings, struct pending entry)
-{
-  if (pendings->count == pendings->cap) {
-    size_t cap = pendings->cap ? pendings->cap * 2 : PENDING_FIRST;
-    struct pending *slots = memory_alloc(cap * sizeof *slots);
-    for (size_t i = 0; i < pendings->count; i++)
-      slots[i] = pendings->slots[(pendings->first + i) & (pendings->cap - 1)];
-    free(pendings->slots);
-    *pendings = (struct pendings){.slots = slots, .count = pendings->count, .cap = cap};
-  }
-  pendings->slots[(pendings->first + pendings->count) & (pendings->cap - 1)] = entry;
-  pendings->count++;
-}
-
-static struct pending pendings_shift(struct pendings *pendings)
-{
-  assert(pendings->count > 0);
-  struct pending entry = pendings->slots[pendings->first];
-  pendings->first = (pendings->first + 1) & (pendings->cap - 1);
-  pendings->count--;
-  return entry;
-}
 
 static void tell_all(struct pendings *pendings)
 {
@@ -119,6 +84,7 @@ static void go_down(struct link *link, const char *reason)
   bool was_up = link->state == LINK_UP;
   uint64_t delay_ms = backoff_ms(link->tries++);
   link->state = LINK_WAITING;
+  link->ssl = NULL;
   link->unanswered = 0;
   link->watch_at_ms = 0;
   event_del(link->watch);
@@ -142,6 +108,9 @@ void link_restart(struct link *link, const char *reason)
 
 static const char *reason_of(const redisAsyncContext *context)
 {
+  const struct link *link = context->data;
+  const char *complaint = link && link->context == context ? redis_tls_complaint(link->ssl) : NULL;
+  if (complaint) return complaint;
   return context->errstr && context->errstr[0] ? context->errstr : "closed";
 }
 
@@ -150,8 +119,9 @@ static void on_disconnect(const redisAsyncContext *context, int status)
   (void)status;
   struct link *link = context->data;
   if (link->context != context) return; /* given up by link_restart */
+  const char *reason = reason_of(context);
   link->context = NULL;
-  go_down(link, reason_of(context));
+  go_down(link, reason);
 }
 
 /* ---- the watch ---------------------------------------------------------------------- */
@@ -189,6 +159,11 @@ static void on_watch(evutil_socket_t fd, short what, void *arg)
 
 /* ---- commands ----------------------------------------------------------------------- */
 
+static bool is_readonly(const redisReply *reply)
+{
+  return reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "READONLY", 8) == 0;
+}
+
 static void on_reply(redisAsyncContext *context, void *reply, void *arg)
 {
   (void)arg;
@@ -196,7 +171,9 @@ static void on_reply(redisAsyncContext *context, void *reply, void *arg)
   struct pending entry = pendings_shift(&link->pending);
   if (!reply && link->context == context) go_down(link, reason_of(context));
   if (!reply) link->counts.failures++;
+  bool readonly = reply && is_readonly(reply);
   if (entry.done) entry.done(entry.arg, reply ? ERR_OK : ERR_UNAVAILABLE, reply);
+  if (readonly && link->context == context) link_restart(link, "it is a replica now");
 }
 
 static void on_refuse(evutil_socket_t fd, short what, void *arg)
@@ -351,12 +328,19 @@ static void on_connect(const redisAsyncContext *context, int status)
 {
   struct link *link = context->data;
   if (link->context != context) return;
-  if (status == REDIS_OK) {
-    begin_greeting(link);
+  if (status != REDIS_OK) {
+    link->context = NULL; /* hiredis gives it back */
+    go_down(link, reason_of(context));
     return;
   }
-  link->context = NULL; /* hiredis gives it back */
-  go_down(link, reason_of(context));
+  if (link->options.tls && !link->host.path) {
+    link->ssl = redis_tls_begin(link->options.tls, link->context, link->host.name);
+    if (!link->ssl) {
+      link_restart(link, "TLS cannot begin");
+      return;
+    }
+  }
+  begin_greeting(link);
 }
 
 static void attach(struct link *link, redisAsyncContext *context)
@@ -369,15 +353,14 @@ static void attach(struct link *link, redisAsyncContext *context)
   redisAsyncSetDisconnectCallback(context, on_disconnect);
 }
 
-/* `host`: an address, or NULL where the URL names a Unix socket. */
-static void connect_to(struct link *link, const char *host)
+/* `address`: the host's; NULL where it is a Unix socket. */
+static void connect_to(struct link *link, const char *address)
 {
-  const struct redis_url *url = link->options.url;
   redisOptions options = {0};
-  if (host)
-    REDIS_OPTIONS_SET_TCP(&options, host, url->port);
+  if (address)
+    REDIS_OPTIONS_SET_TCP(&options, address, link->host.port);
   else
-    REDIS_OPTIONS_SET_UNIX(&options, url->path);
+    REDIS_OPTIONS_SET_UNIX(&options, link->host.path);
   redisAsyncContext *context = redisAsyncConnectWithOptions(&options);
   if (!context || context->err) {
     go_down(link, context ? reason_of(context) : "out of memory");
@@ -397,19 +380,30 @@ static void on_resolved(void *arg, const char *address, const char *error)
     go_down(link, error);
 }
 
+static const struct redis_host *locate(struct link *link)
+{
+  if (!link->options.locate) return &link->options.url->hosts[0];
+  return link->options.locate(link->options.arg, link->tries);
+}
+
 static void on_retry(evutil_socket_t fd, short what, void *arg)
 {
   (void)fd;
   (void)what;
   struct link *link = arg;
-  const struct redis_url *url = link->options.url;
+  const struct redis_host *host = locate(link);
   link->state = LINK_CONNECTING;
+  if (!host) {
+    go_down(link, "it is not known where");
+    return;
+  }
+  redis_host_set(&link->host, host);
   link->since_ms = clock_now_ms();
   watch_set(link, link->since_ms, link->options.timeout_ms);
-  if (url->path)
+  if (host->path)
     connect_to(link, NULL);
   else
-    resolver_ask(link->resolver, url->host, link->tries, on_resolved, link);
+    resolver_ask(link->resolver, link->host.name, link->tries, on_resolved, link);
 }
 
 /* ---- life --------------------------------------------------------------------------- */
@@ -442,6 +436,7 @@ void link_free(struct link *link)
   event_free(link->refuse);
   event_free(link->flush);
   resolver_free(link->resolver);
+  redis_host_free(&link->host);
   free(link->pending.slots);
   free(link->refused.slots);
   free((char *)link->options.name);

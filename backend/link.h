@@ -8,7 +8,8 @@
  * load), and a PING; nothing else is sent before each of them was answered well.
  * While the link is not up, commands are refused at once; while Redis hangs, they
  * wait for timeout_ms, and then the connection is given up with all of them. So a
- * command's `done` is called exactly once, and never from inside link_command. */
+ * command's `done` is called exactly once, and never from inside link_command. An answer
+ * that says READONLY ends the connection: whom it leads to has become a replica. */
 #ifndef PARLEY_BACKEND_LINK_H
 #define PARLEY_BACKEND_LINK_H
 
@@ -21,14 +22,20 @@
 #include "redis_url.h"
 
 struct redisReply;
+struct redis_tls;
 struct link;
 
 struct link_options {
   struct event_base *base;
-  const struct redis_url *url; /* outlives the link */
-  const char *name;            /* what CLIENT LIST and the log show; copied */
-  unsigned timeout_ms;         /* how long an answer may take */
-  void (*greet)(void *arg);    /* adds to the greeting with link_greet; may be NULL */
+  const struct redis_url *url; /* as whom, to which database; outlives the link */
+  struct redis_tls *tls;       /* outlives the link; NULL: none */
+  /* Where the next try goes to; `tries` failed since the link was last up. The host need only
+   * live until the next one is asked for; NULL: not known at the moment. May be NULL: to the
+   * URL's (first) host. */
+  const struct redis_host *(*locate)(void *arg, unsigned tries);
+  const char *name;         /* what CLIENT LIST and the log show; copied */
+  unsigned timeout_ms;      /* how long an answer may take */
+  void (*greet)(void *arg); /* adds to the greeting with link_greet; may be NULL */
   void (*up)(void *arg);
   void (*down)(void *arg); /* was up, and is no longer */
   /* What comes on a subscribed connection: messages, and answers to SUBSCRIBE and

@@ -1,5 +1,4 @@
-/* Redis URLs. Sentinel, Cluster and TLS have schemes of their own (design.md, the
- * node); this version refuses them by name rather than guess. */
+/* Redis URLs, cut from both ends: the scheme says what the rest is. */
 #include "redis_url.h"
 
 #include <stdint.h>
@@ -10,7 +9,27 @@
 #include "base/slice.h"
 #include "base/text.h"
 
-enum { PORT_DEFAULT = 6379, PORT_MAX = 65535, DB_MAX = 1000000 };
+/* How the rest of a URL is read: NULL, or what is wrong with it. */
+typedef const char *reader(struct redis_url *url, struct slice rest);
+
+static reader read_alone, read_unix, read_sentinel, read_cluster;
+
+static const struct scheme {
+  const char *name;
+  enum redis_shape shape;
+  bool tls;
+  reader *read;
+} schemes[] = {
+    {"redis://", REDIS_ALONE, false, read_alone},
+    {"rediss://", REDIS_ALONE, true, read_alone},
+    {"unix://", REDIS_ALONE, false, read_unix},
+    {"redis+sentinel://", REDIS_SENTINEL, false, read_sentinel},
+    {"rediss+sentinel://", REDIS_SENTINEL, true, read_sentinel},
+    {"redis+cluster://", REDIS_CLUSTER, false, read_cluster},
+    {"rediss+cluster://", REDIS_CLUSTER, true, read_cluster},
+};
+
+enum { PORT_MAX = 65535, DB_MAX = 1000000, HOSTS_MAX = 64 };
 
 static char *copy(struct slice bytes)
 {
@@ -78,7 +97,7 @@ static const char *read_credentials(struct redis_url *url, struct slice credenti
   return NULL;
 }
 
-static const char *read_host(struct redis_url *url, struct slice host)
+static const char *read_host(struct redis_host *to, struct slice host, unsigned port_number)
 {
   struct slice port = {0};
   if (slice_starts_with(host, SLICE("["))) {
@@ -92,16 +111,44 @@ static const char *read_host(struct redis_url *url, struct slice host)
     port = slice_skip(host, find(host, ':') + 1);
     host = first(host, find(host, ':'));
   }
-  unsigned number = PORT_DEFAULT;
-  if (port.len && (!read_number(port, PORT_MAX, &number) || number == 0))
+  if (port.len && (!read_number(port, PORT_MAX, &port_number) || port_number == 0))
     return "the port is not a number from 1 to 65535";
   if (host.len == 0) return "the host is missing";
-  url->host = copy(host);
-  url->port = (int)number;
+  *to = (struct redis_host){.name = copy(host), .port = (int)port_number};
   return NULL;
 }
 
-static const char *read_tcp(struct redis_url *url, struct slice rest)
+static void add_hosts(struct redis_url *url, size_t count)
+{
+  url->hosts = memory_zalloc(count * sizeof *url->hosts);
+  url->host_count = count;
+}
+
+/* [user:password@]host[:port],host,... */
+static const char *read_hosts(struct redis_url *url, struct slice rest, unsigned port)
+{
+  size_t at = find_last(rest, '@'), count = 1;
+  if (at != SIZE_MAX) {
+    const char *wrong = read_credentials(url, first(rest, at));
+    if (wrong) return wrong;
+    rest = slice_skip(rest, at + 1);
+  }
+  for (size_t i = 0; i < rest.len; i++) count += rest.data[i] == ',';
+  if (count > 1 && url->shape == REDIS_ALONE)
+    return "it names several hosts: that is redis+sentinel:// or redis+cluster://";
+  if (count > HOSTS_MAX) return "it names more than 64 hosts";
+  add_hosts(url, count);
+  for (size_t i = 0; i < count; i++) {
+    size_t comma = find(rest, ',');
+    const char *wrong =
+        read_host(&url->hosts[i], comma == SIZE_MAX ? rest : first(rest, comma), port);
+    if (wrong) return wrong;
+    if (comma != SIZE_MAX) rest = slice_skip(rest, comma + 1);
+  }
+  return NULL;
+}
+
+static const char *read_alone(struct redis_url *url, struct slice rest)
 {
   size_t slash = find(rest, '/');
   if (slash != SIZE_MAX) {
@@ -109,46 +156,91 @@ static const char *read_tcp(struct redis_url *url, struct slice rest)
     if (db.len && !read_number(db, DB_MAX, &url->db)) return "the database is not a number";
     rest = first(rest, slash);
   }
-  size_t at = find_last(rest, '@');
-  if (at != SIZE_MAX) {
-    const char *wrong = read_credentials(url, first(rest, at));
-    if (wrong) return wrong;
-    rest = slice_skip(rest, at + 1);
+  return read_hosts(url, rest, 6379);
+}
+
+static const char *read_cluster(struct redis_url *url, struct slice rest)
+{
+  if (rest.len && rest.data[rest.len - 1] == '/') rest.len--;
+  if (find(rest, '/') != SIZE_MAX) return "a cluster has one database only, and it has no number";
+  return read_hosts(url, rest, 6379);
+}
+
+/* name=value&... */
+static const char *read_query(struct redis_url *url, struct slice query)
+{
+  while (query.len) {
+    size_t end = find(query, '&');
+    struct slice one = end == SIZE_MAX ? query : first(query, end);
+    if (slice_starts_with(one, SLICE("db=")) &&
+        read_number(slice_skip(one, strlen("db=")), DB_MAX, &url->db)) {
+      /* it is there now */
+    } else if (url->shape == REDIS_SENTINEL && slice_is(one, "sentinel_auth=yes")) {
+      url->sentinel_auth = true;
+    } else {
+      return url->shape == REDIS_SENTINEL
+                 ? "behind a master's name only ?db=<number> and ?sentinel_auth=yes can stand"
+                 : "after a socket's path only ?db=<number> can stand";
+    }
+    query = end == SIZE_MAX ? (struct slice){0} : slice_skip(query, end + 1);
   }
-  return read_host(url, rest);
+  return NULL;
+}
+
+static const char *read_end(struct redis_url *url, struct slice *rest)
+{
+  size_t question = find(*rest, '?');
+  if (question == SIZE_MAX) return NULL;
+  struct slice query = slice_skip(*rest, question + 1);
+  *rest = first(*rest, question);
+  return query.len ? read_query(url, query) : "nothing stands behind the question mark";
+}
+
+static const char *read_sentinel(struct redis_url *url, struct slice rest)
+{
+  size_t slash = find_last(rest, '/');
+  if (slash == SIZE_MAX) return "the master's name is missing: .../mymaster";
+  struct slice master = slice_skip(rest, slash + 1);
+  const char *wrong = read_end(url, &master);
+  if (wrong) return wrong;
+  if (master.len == 0) return "the master's name is missing: .../mymaster";
+  url->master = decode(master);
+  if (!url->master) return "the master's name is badly percent-encoded";
+  return read_hosts(url, first(rest, slash), 26379);
 }
 
 static const char *read_unix(struct redis_url *url, struct slice rest)
 {
-  size_t question = find(rest, '?');
-  if (question != SIZE_MAX) {
-    struct slice query = slice_skip(rest, question + 1);
-    if (!slice_starts_with(query, SLICE("db=")) ||
-        !read_number(slice_skip(query, 3), DB_MAX, &url->db))
-      return "after a socket's path only ?db=<number> can stand";
-    rest = first(rest, question);
-  }
+  const char *wrong = read_end(url, &rest);
+  if (wrong) return wrong;
   if (rest.len == 0) return "the path of the socket is missing";
-  url->path = copy(rest);
+  add_hosts(url, 1);
+  url->hosts[0].path = copy(rest);
+  return NULL;
+}
+
+static const struct scheme *find_scheme(const char *text)
+{
+  for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
+    if (slice_starts_with(slice_of(text), slice_of(schemes[i].name))) return &schemes[i];
   return NULL;
 }
 
 bool redis_url_parse(struct redis_url *url, const char *text, char *error, size_t error_bytes)
 {
-  *url = (struct redis_url){0};
-  struct slice all = slice_of(text);
-  const char *wrong = NULL;
-  if (slice_starts_with(all, SLICE("redis://"))) {
-    wrong = read_tcp(url, slice_skip(all, strlen("redis://")));
-  } else if (slice_starts_with(all, SLICE("unix://"))) {
-    wrong = read_unix(url, slice_skip(all, strlen("unix://")));
-  } else {
+  const struct scheme *scheme = find_scheme(text);
+  if (!scheme) {
     const char *colon = strstr(text, "://");
-    int scheme = colon ? (int)(colon - text) : 0;
-    snprintf(error, error_bytes, "Redis URLs begin with redis:// or unix://, not with \"%.*s\"",
-             scheme > 40 ? 40 : scheme, text);
+    int len = colon ? (int)(colon - text) : 0;
+    snprintf(error, error_bytes,
+             "Redis URLs begin with redis://, rediss://, unix://, redis+sentinel:// or "
+             "redis+cluster://, not with \"%.*s\"",
+             len > 40 ? 40 : len, text);
+    *url = (struct redis_url){0};
     return false;
   }
+  *url = (struct redis_url){.shape = scheme->shape, .tls = scheme->tls};
+  const char *wrong = scheme->read(url, slice_skip(slice_of(text), strlen(scheme->name)));
   if (!wrong) return true;
   snprintf(error, error_bytes, "the Redis URL cannot be read: %s", wrong);
   redis_url_free(url);
@@ -157,9 +249,41 @@ bool redis_url_parse(struct redis_url *url, const char *text, char *error, size_
 
 void redis_url_free(struct redis_url *url)
 {
-  free(url->path);
-  free(url->host);
+  for (size_t i = 0; i < url->host_count; i++) redis_host_free(&url->hosts[i]);
+  free(url->hosts);
   free(url->user);
   free(url->password);
+  free(url->master);
   *url = (struct redis_url){0};
+}
+
+/* ---- hosts -------------------------------------------------------------------------- */
+
+static char *copy_text(const char *text)
+{
+  return text ? memory_copy(text, strlen(text)) : NULL;
+}
+
+void redis_host_set(struct redis_host *to, const struct redis_host *from)
+{
+  struct redis_host copied = {copy_text(from->path), copy_text(from->name), from->port};
+  redis_host_free(to);
+  *to = copied;
+}
+
+static bool same(const char *a, const char *b)
+{
+  return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+bool redis_host_is(const struct redis_host *a, const struct redis_host *b)
+{
+  return a->port == b->port && same(a->name, b->name) && same(a->path, b->path);
+}
+
+void redis_host_free(struct redis_host *host)
+{
+  free(host->path);
+  free(host->name);
+  *host = (struct redis_host){0};
 }

@@ -387,6 +387,7 @@ struct store *store_new(const struct store_options *options)
   store->link = link_new(&(struct link_options){
       .base = options->base,
       .url = options->url,
+      .tls = options->tls,
       .name = name.data,
       .timeout_ms = options->timeout_ms,
       .greet = on_greet,

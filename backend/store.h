@@ -74,6 +74,7 @@ enum script {
 struct store_options {
   struct event_base *base;
   const struct redis_url *url; /* outlives the store */
+  struct redis_tls *tls;       /* outlives the store; NULL: none */
   const char *prefix, *node;   /* outlive the store */
   unsigned timeout_ms;
   void (*up)(void *arg);

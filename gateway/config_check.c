@@ -86,16 +86,47 @@ static bool check_listen(const struct config *config, struct complaint complaint
   return complain(complaint, "listen: '%s' is neither * nor an address", config->listen);
 }
 
-static bool check_redis(const struct config *config, struct complaint complaint)
+struct redis_tls_options config_redis_tls(const struct config *config)
 {
-  struct redis_url url;
+  return (struct redis_tls_options){
+      .ca = config->redis_ca,
+      .cert = config->redis_cert,
+      .key = config->redis_key,
+      .verify = (enum redis_verify)config->redis_verify,
+  };
+}
+
+static bool check_redis_tls(struct config *config, bool is_used, struct complaint complaint)
+{
+  char reason[512];
+  struct redis_tls_options options = config_redis_tls(config);
+  if (!is_used) {
+    if (*options.ca || *options.cert || *options.key)
+      config_warn(config, "redis-ca, redis-cert and redis-key are for rediss:// only");
+    return true;
+  }
+  struct redis_tls *tls = redis_tls_new(&options, reason, sizeof reason);
+  if (!tls) return complain(complaint, "redis-ca, redis-cert, redis-key: %s", reason);
+  redis_tls_free(tls);
+  if (options.verify == REDIS_VERIFY_NONE)
+    config_warn(config, "redis-verify is none: whoever stands in between can be Redis");
+  return true;
+}
+
+static bool check_redis(struct config *config, struct complaint complaint)
+{
+  struct redis_url url = {0};
   char reason[256];
-  if (!*config->redis) return true;
-  if (!redis_url_parse(&url, config->redis, reason, sizeof reason)) {
+  if (*config->redis && !redis_url_parse(&url, config->redis, reason, sizeof reason)) {
     return complain(complaint, "redis: %s", reason);
   }
+  enum redis_shape shape = url.shape;
+  bool tls = url.tls;
   redis_url_free(&url);
-  return true;
+  if (shape != REDIS_ALONE) {
+    return complain(complaint, "redis: Sentinel and Cluster are not available in this version");
+  }
+  return check_redis_tls(config, tls, complaint);
 }
 
 static bool check_sizes(const struct config *config, struct complaint complaint)

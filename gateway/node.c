@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "bus.h"
+#include "config_check.h"
 #include "exchange.h"
 #include "hearing.h"
 #include "hub.h"
@@ -245,6 +246,7 @@ static struct backend *connect_backend(struct node *node, const char *redis_url)
   const struct backend_options options = {
       .base = node->base,
       .redis = redis_url,
+      .redis_tls = config_redis_tls(config),
       .prefix = config->prefix,
       .node = node->id,
       .token_secret = *config->token_secret ? config->token_secret : NULL,

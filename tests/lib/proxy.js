@@ -1,6 +1,7 @@
 // A TCP proxy between a node and its Redis: the cable that can be cut, or hang.
 
 import { createConnection, createServer } from 'node:net';
+import { NODE_USER } from './redis.js';
 
 export class Proxy {
   #pairs = new Set(); // {near, far, name}: near is the node's side
@@ -16,7 +17,7 @@ export class Proxy {
   }
 
   get url() {
-    return `redis://127.0.0.1:${this.server.address().port}`;
+    return `redis://${NODE_USER}@127.0.0.1:${this.server.address().port}`;
   }
 
   // The names that the links gave themselves (CLIENT SETNAME).

@@ -1,4 +1,5 @@
-// A redis-server of the test's own, in a temporary folder.
+// A redis-server of the test's own, in a temporary folder. The nodes are the user of
+// deploy/redis/users.acl there, the tests themselves may do anything.
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
@@ -7,6 +8,10 @@ import { RespClient } from './resp.js';
 import { NeverError, waitFor } from './wait.js';
 
 const run = promisify(execFile);
+const users_file = new URL('../../deploy/redis/users.acl', import.meta.url).pathname;
+
+// As whom a node comes.
+export const NODE_USER = 'parley:change-me';
 
 export class RedisServer {
   // `aof`: 'no' (nothing is kept), 'everysec', 'always'.
@@ -20,12 +25,12 @@ export class RedisServer {
   }
 
   get url() {
-    return `redis://127.0.0.1:${this.port}`;
+    return `redis://${NODE_USER}@127.0.0.1:${this.port}`;
   }
 
   // Starts the process (again), on the same port and folder.
   async launch() {
-    const args = ['--port', this.port, '--bind', '127.0.0.1', '--dir', this.folder, '--save', ''];
+    const args = ['--port', this.port, '--bind', '127.0.0.1', '--dir', this.folder, '--save', '', '--aclfile', users_file];
     if (this.aof === 'no') args.push('--appendonly', 'no');
     else args.push('--appendonly', 'yes', '--appendfsync', this.aof);
     this.child = new Child('redis', 'redis-server', args.map(String));

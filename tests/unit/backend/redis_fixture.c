@@ -1,12 +1,14 @@
 /* See redis_fixture.h. */
 #include "redis_fixture.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -26,8 +28,6 @@ uint64_t loop_now_ms(void)
 }
 
 /* ---- Redis -------------------------------------------------------------------------- */
-
-static const char *const *extra_arguments;
 
 static void run_redis(const struct redis *redis, pid_t parent)
 {
@@ -49,9 +49,9 @@ static void run_redis(const struct redis *redis, pid_t parent)
       "redis.log",
   };
   size_t count = 15;
-  for (size_t i = 0; extra_arguments && extra_arguments[i]; i++) {
+  for (size_t i = 0; redis->extra && redis->extra[i]; i++) {
     assert_true(count + 1 < ARGS_MAX);
-    arguments[count++] = extra_arguments[i];
+    arguments[count++] = redis->extra[i];
   }
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);
@@ -86,8 +86,7 @@ void redis_restart(struct redis *redis)
 
 void redis_start(struct redis *redis, const char *const *extra)
 {
-  *redis = (struct redis){0};
-  extra_arguments = extra;
+  *redis = (struct redis){.extra = extra};
   snprintf(redis->folder, sizeof redis->folder, "/tmp/parley-redis-XXXXXX");
   assert_non_null(mkdtemp(redis->folder));
   snprintf(redis->socket, sizeof redis->socket, "%s/redis.sock", redis->folder);
@@ -177,6 +176,17 @@ bool redis_holds(struct redis *redis, const char *text)
       "for _, value in ipairs(values) do if holds(value) then return 1 end end "
       "end return 0";
   return strcmp(redis_ask(redis, "EVAL %s 0 %s", script, text), "1") == 0;
+}
+
+int free_port(void)
+{
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof address;
+  int probe = socket(AF_INET, SOCK_STREAM, 0);
+  assert_int_equal(bind(probe, (struct sockaddr *)&address, sizeof address), 0);
+  getsockname(probe, (struct sockaddr *)&address, &size);
+  close(probe);
+  return ntohs(address.sin_port);
 }
 
 /* ---- the loop ----------------------------------------------------------------------- */
@@ -310,7 +320,7 @@ struct backend_limits node_limits(void)
   };
 }
 
-static void start(struct node *node, const struct backend_options *options)
+void node_start_options(struct node *node, const struct backend_options *options)
 {
   *node = (struct node){.base = options->base};
   struct backend_events events = {on_message, on_subscribed, on_bus_lost, node};
@@ -321,19 +331,20 @@ static void start(struct node *node, const struct backend_options *options)
 void node_start_with(struct node *node, struct event_base *base, const char *url, const char *name,
                      struct backend_limits limits)
 {
-  start(node, &(struct backend_options){
-                  .base = base, .redis = url, .prefix = "parley:", .node = name, .limits = limits});
+  node_start_options(
+      node, &(struct backend_options){
+                .base = base, .redis = url, .prefix = "parley:", .node = name, .limits = limits});
 }
 
 void node_start_signing(struct node *node, struct event_base *base, struct redis *redis,
                         const char *name, const char *secret)
 {
-  start(node, &(struct backend_options){.base = base,
-                                        .redis = redis->url,
-                                        .prefix = "parley:",
-                                        .node = name,
-                                        .token_secret = secret,
-                                        .limits = node_limits()});
+  node_start_options(node, &(struct backend_options){.base = base,
+                                                     .redis = redis->url,
+                                                     .prefix = "parley:",
+                                                     .node = name,
+                                                     .token_secret = secret,
+                                                     .limits = node_limits()});
   WAIT(base, backend_ready(node->backend, NULL));
 }
 

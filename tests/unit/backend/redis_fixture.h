@@ -26,6 +26,7 @@
 struct redis {
   char folder[64];
   char socket[96], url[112];
+  const char *const *extra; /* arguments of its own; live as long */
   pid_t pid;
   redisContext *plain; /* a connection of the test's own */
 };
@@ -70,6 +71,9 @@ struct node {
   void *ticket;       /* the last one kept */
 };
 
+/* A TCP port that the system just gave out and took back. */
+int free_port(void);
+
 struct event_base *loop_new(void);
 void loop_free(struct event_base *base);
 
@@ -81,6 +85,7 @@ void node_start_with(struct node *node, struct event_base *base, const char *url
 /* With a secret of its own for tokens. */
 void node_start_signing(struct node *node, struct event_base *base, struct redis *redis,
                         const char *name, const char *secret);
+void node_start_options(struct node *node, const struct backend_options *options);
 void node_lease(struct node *node); /* presence_start */
 void node_end(struct node *node);
 

@@ -196,6 +196,18 @@ static void test_script_flush_keeps_the_order_of_calls(void **state)
   }
 }
 
+static void test_a_master_that_became_a_replica_is_let_go(void **state)
+{
+  (void)state;
+  uint64_t ups = backend_counts(node.backend).command_ups;
+  redis_ask(&redis, "REPLICAOF 127.0.0.1 1");
+  assert_int_equal(push(&node, "31", "", REST("x")).err, ERR_UNAVAILABLE);
+  redis_ask(&redis, "REPLICAOF NO ONE");
+  WAIT(base, backend_ready(node.backend, NULL));
+  assert_true(backend_counts(node.backend).command_ups > ups);
+  assert_int_equal(push(&node, "31", "", REST("x")).err, ERR_OK);
+}
+
 static void test_redis_refuses_writes(void **state)
 {
   (void)state;
@@ -331,15 +343,8 @@ static void test_tcp_comes_up_too(void **state)
   struct redis tcp;
   struct redis_url url;
   struct ups ups;
-  /* A free port, chosen by the system; nobody else has reason to take it in between. */
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  socklen_t size = sizeof address;
-  int probe = socket(AF_INET, SOCK_STREAM, 0);
-  assert_int_equal(bind(probe, (struct sockaddr *)&address, sizeof address), 0);
-  getsockname(probe, (struct sockaddr *)&address, &size);
-  close(probe);
   char port[8], text[64];
-  snprintf(port, sizeof port, "%d", ntohs(address.sin_port));
+  snprintf(port, sizeof port, "%d", free_port());
   redis_start(&tcp, (const char *const[]){"--port", port, "--bind", "127.0.0.1", NULL});
   snprintf(text, sizeof text, "redis://localhost:%s", port);
   struct link *link = open_link(&url, text, &ups);
@@ -365,6 +370,7 @@ int main(void)
       TEST(test_a_hanging_redis_is_given_up_after_the_timeout),
       TEST(test_a_pause_below_the_timeout_is_waited_for),
       TEST(test_script_flush_keeps_the_order_of_calls),
+      TEST(test_a_master_that_became_a_replica_is_let_go),
       TEST(test_redis_refuses_writes),
       TEST(test_a_key_of_the_wrong_type_is_our_fault),
       TEST(test_freeing_answers_what_is_pending),

@@ -106,16 +106,16 @@ static void test_urls(void **state)
 {
   (void)state;
   struct redis_url url = parsed("redis://localhost");
-  assert_string_equal(url.host, "localhost");
-  assert_int_equal(url.port, 6379);
+  assert_string_equal(url.hosts[0].name, "localhost");
+  assert_int_equal(url.hosts[0].port, 6379);
   assert_null(url.user);
   assert_null(url.password);
   assert_int_equal(url.db, 0);
   redis_url_free(&url);
 
   url = parsed("redis://al%40ice:p%3Aw+%2F@[::1]:7000/15");
-  assert_string_equal(url.host, "::1");
-  assert_int_equal(url.port, 7000);
+  assert_string_equal(url.hosts[0].name, "::1");
+  assert_int_equal(url.hosts[0].port, 7000);
   assert_string_equal(url.user, "al@ice");
   assert_string_equal(url.password, "p:w+/");
   assert_int_equal(url.db, 15);
@@ -124,13 +124,43 @@ static void test_urls(void **state)
   url = parsed("redis://:secret@10.0.0.1/");
   assert_null(url.user);
   assert_string_equal(url.password, "secret");
-  assert_string_equal(url.host, "10.0.0.1");
+  assert_string_equal(url.hosts[0].name, "10.0.0.1");
   redis_url_free(&url);
 
   url = parsed("unix:///run/redis.sock?db=3");
-  assert_string_equal(url.path, "/run/redis.sock");
-  assert_null(url.host);
+  assert_string_equal(url.hosts[0].path, "/run/redis.sock");
+  assert_null(url.hosts[0].name);
   assert_int_equal(url.db, 3);
+  redis_url_free(&url);
+}
+
+static void test_urls_of_sentinels_and_clusters(void **state)
+{
+  (void)state;
+  struct redis_url url = parsed("rediss://me:x@host");
+  assert_int_equal(url.shape, REDIS_ALONE);
+  assert_true(url.tls);
+  redis_url_free(&url);
+
+  url = parsed("redis+sentinel://me:p%2Cw@a,b:7,[::1]/my%20master?db=2&sentinel_auth=yes");
+  assert_int_equal(url.shape, REDIS_SENTINEL);
+  assert_false(url.tls);
+  assert_string_equal(url.password, "p,w");
+  assert_int_equal(url.host_count, 3);
+  assert_string_equal(url.hosts[0].name, "a");
+  assert_int_equal(url.hosts[0].port, 26379);
+  assert_int_equal(url.hosts[1].port, 7);
+  assert_string_equal(url.hosts[2].name, "::1");
+  assert_string_equal(url.master, "my master");
+  assert_int_equal(url.db, 2);
+  assert_true(url.sentinel_auth);
+  redis_url_free(&url);
+
+  url = parsed("rediss+cluster://a:1,b/");
+  assert_int_equal(url.shape, REDIS_CLUSTER);
+  assert_true(url.tls);
+  assert_int_equal(url.host_count, 2);
+  assert_int_equal(url.hosts[1].port, 6379);
   redis_url_free(&url);
 }
 
@@ -138,8 +168,15 @@ static void test_bad_urls_are_refused_with_a_reason(void **state)
 {
   (void)state;
   static const char *const bad[][2] = {
-      {"rediss://host", "rediss"},
-      {"redis+sentinel://a,b/master", "redis+sentinel"},
+      {"redis://a,b", "several"},
+      {"redis+sentinel://a,b", "master"},
+      {"redis+sentinel://a,b/", "master"},
+      {"redis+sentinel://a,/m", "host"},
+      {"redis+sentinel://a/m?", "question"},
+      {"redis+sentinel://a/m?x=1", "sentinel_auth"},
+      {"redis+sentinel://a/%zz", "percent"},
+      {"redis+cluster://a,b/1", "database"},
+      {"redis+cluster://", "host"},
       {"http://host", "http"},
       {"localhost:6379", "redis://"},
       {"", "redis://"},
@@ -184,6 +221,7 @@ int main(void)
       cmocka_unit_test(test_uuids),
       cmocka_unit_test(test_random_uuids),
       cmocka_unit_test(test_urls),
+      cmocka_unit_test(test_urls_of_sentinels_and_clusters),
       cmocka_unit_test(test_bad_urls_are_refused_with_a_reason),
       cmocka_unit_test(test_an_error_does_not_tell_the_password),
   };

@@ -257,8 +257,12 @@ static void a_bad_form_or_combination_is_told(void **state)
   assert_refused_with("--listen=localhost", "listen: 'localhost' is neither * nor an address");
   assert_refused_with("--listen=127.0.0.1:80",
                       "listen: '127.0.0.1:80' is neither * nor an address");
-  assert_refused_with("--redis=rediss://h",
-                      "redis: Redis URLs begin with redis:// or unix://, not with \"rediss\"");
+  assert_refused_with("--redis=http://h",
+                      "redis: Redis URLs begin with redis://, rediss://, unix://, "
+                      "redis+sentinel:// or redis+cluster://, not with \"http\"");
+  assert_refused_with("--redis=redis://a,b",
+                      "redis: the Redis URL cannot be read: it names several hosts: that is "
+                      "redis+sentinel:// or redis+cluster://");
   assert_refused_with("--message-bytes=2MiB", "hard-message-bytes: less than message-bytes");
   assert_refused_with("--bytes-burst=1000KiB",
                       "bytes-burst: less than hard-message-bytes, which could never pass");
