@@ -149,6 +149,7 @@ static void open_links(struct whole *whole)
       .prefix = options->prefix,
       .node = options->node,
       .timeout_ms = options->limits.command_timeout_ms,
+      .wait = options->redis_wait,
       .up = on_store_up,
       .down = on_store_down,
       .arg = whole,

@@ -48,8 +48,9 @@ struct backend_options {
   struct event_base *base;
   const char *redis;                  /* URL (redis_url.h) */
   struct redis_tls_options redis_tls; /* read once, where the URL wants TLS */
-  const char *prefix;                 /* "parley:" */
-  const char *node;                   /* this node's id */
+  unsigned redis_wait; /* replicas that must have a message before it is acknowledged; 0: none */
+  const char *prefix;  /* "parley:" */
+  const char *node;    /* this node's id */
   /* What tokens are signed with, TOKEN_SECRET_MIN_BYTES or more. NULL: it is made once, kept in Redis
    * (parley:token-secret), and all nodes have it from there. */
   const char *token_secret;

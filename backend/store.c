@@ -1,4 +1,4 @@
-/* Calls of scripts, in order, over one link. */
+/* Calls of scripts: how they are written, what their answers say, which shard they go to. */
 #include "store.h"
 
 #include <assert.h>
@@ -8,14 +8,14 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "call.h"
 #include "clock.h"
-#include "link.h"
 #include "resp.h"
+#include "shard.h"
 
 enum {
   SHA1_HEX_BYTES = 40,
   LOG_EVERY_MS = 1000,
-  TRIES_MAX = 3, /* how often a call is sent again after a NOSCRIPT */
 };
 
 /* The scripts' texts: generated from scripts/ by embed_scripts.cmake. */
@@ -25,47 +25,22 @@ static const char *const script_texts[SCRIPT_COUNT] = {
 #undef X
 };
 
-/* A call lives until it was answered, and longer where it was taken by store_take. */
-struct call {
-  struct call *next; /* in one of the store's queues */
-  struct store *store;
-  store_fn *done;
-  void *arg;
-  unsigned tries;
-  bool is_script, taken;
-  size_t len;
-  char command[]; /* RESP, with a NUL byte behind it */
-};
-
-struct queue {
-  struct call *first, **last;
+/* Those that store a message, which replicas may have to have (options.wait). */
+static const bool stores_message[SCRIPT_COUNT] = {
+    [SCRIPT_inbox_push] = true,
+    [SCRIPT_room_send] = true,
+    [SCRIPT_dialog_append] = true,
 };
 
 struct store {
   struct store_options options;
-  struct link *link;
+  struct shard *shard;
   struct text command; /* what store_begin and its fellows write */
-  bool is_script;
-  /* While the scripts are being loaded again: those calls that Redis did not know
-   * the script of, and those that were made since; the former are the older ones. */
-  bool reloading;
-  struct queue unknown, waiting;
+  bool is_script, is_stored;
   unsigned errors; /* not logged yet */
   uint64_t logged_ms;
-  char hashes[SCRIPT_COUNT][SHA1_HEX_BYTES + 1];
+  struct script_text scripts[SCRIPT_COUNT];
 };
-
-static void queue_reset(struct queue *queue)
-{
-  *queue = (struct queue){.last = &queue->first};
-}
-
-static void queue_push(struct queue *queue, struct call *call)
-{
-  call->next = NULL;
-  *queue->last = call;
-  queue->last = &call->next;
-}
 
 /* ---- answers ------------------------------------------------------------------------ */
 
@@ -111,7 +86,7 @@ static enum err error_of(struct store *store, const redisReply *reply)
   return passes(reply) ? ERR_UNAVAILABLE : ERR_INTERNAL;
 }
 
-static void answer(struct call *call, enum err err, const redisReply *reply)
+void call_answer(struct call *call, enum err err, const redisReply *reply)
 {
   store_fn *done = call->done;
   void *arg = call->arg;
@@ -120,44 +95,25 @@ static void answer(struct call *call, enum err err, const redisReply *reply)
   if (done) done(arg, err, err == ERR_OK ? reply : NULL);
 }
 
-static void reload(struct store *store);
-
-static void on_reply(void *arg, enum err err, const redisReply *reply)
-{
-  struct call *call = arg;
-  if (err == ERR_OK && reply->type == REDIS_REPLY_ERROR && begins(reply, "NOSCRIPT") &&
-      call->tries++ < TRIES_MAX) {
-    queue_push(&call->store->unknown, call);
-    reload(call->store);
-    return;
-  }
-  answer(call, err, reply);
-}
-
 /* ---- scripts ------------------------------------------------------------------------ */
 
-static void write_load(struct text *out, enum script script)
-{
-  text_reset(out);
-  resp_begin(out, 3);
-  resp_arg(out, SLICE("SCRIPT"));
-  resp_arg(out, SLICE("LOAD"));
-  resp_arg(out, slice_of(script_texts[script]));
-  resp_finish(out);
-}
-
-static void hash_scripts(struct store *store)
+static void write_hash(struct script_text *script)
 {
   static const char digits[] = "0123456789abcdef";
+  unsigned char hash[EVP_MAX_MD_SIZE];
+  int hashed = EVP_Digest(script->text.data, script->text.len, hash, NULL, EVP_sha1(), NULL);
+  assert(hashed == 1);
+  (void)hashed;
+  for (size_t at = 0; at < SHA1_HEX_BYTES; at++)
+    script->hash[at] = digits[at % 2 ? hash[at / 2] & 15 : hash[at / 2] >> 4];
+}
+
+static void read_scripts(struct store *store)
+{
   for (size_t i = 0; i < SCRIPT_COUNT; i++) {
-    unsigned char hash[EVP_MAX_MD_SIZE];
-    const char *text = script_texts[i];
-    assert(text); /* a row of STORE_SCRIPTS has its file */
-    int hashed = EVP_Digest(text, strlen(text), hash, NULL, EVP_sha1(), NULL);
-    assert(hashed == 1);
-    (void)hashed;
-    for (size_t at = 0; at < SHA1_HEX_BYTES; at++)
-      store->hashes[i][at] = digits[at % 2 ? hash[at / 2] & 15 : hash[at / 2] >> 4];
+    assert(script_texts[i]); /* a row of STORE_SCRIPTS has its file */
+    store->scripts[i].text = slice_of(script_texts[i]);
+    write_hash(&store->scripts[i]);
   }
 }
 
@@ -173,69 +129,16 @@ static void on_down(void *arg)
   store->options.down(store->options.arg);
 }
 
-static void on_greet(void *arg)
-{
-  struct store *store = arg;
-  struct text command = {0};
-  for (size_t i = 0; i < SCRIPT_COUNT; i++) {
-    write_load(&command, (enum script)i);
-    link_greet(store->link, command.data, command.len);
-  }
-  text_free(&command);
-}
-
-static void transmit(struct call *call)
-{
-  link_command(call->store->link, call->command, call->len, on_reply, call);
-}
-
-static void send_all(struct call *calls)
-{
-  while (calls) {
-    struct call *call = calls;
-    calls = call->next;
-    transmit(call);
-  }
-}
-
-static void on_loaded(void *arg, enum err err, const redisReply *reply)
-{
-  (void)err;
-  (void)reply;
-  struct store *store = arg;
-  struct call *unknown = store->unknown.first;
-  struct call *waiting = store->waiting.first;
-  queue_reset(&store->unknown);
-  queue_reset(&store->waiting);
-  store->reloading = false;
-  /* Where the link went down meanwhile it refuses them, one by one. */
-  send_all(unknown);
-  send_all(waiting);
-}
-
-static void reload(struct store *store)
-{
-  if (store->reloading) return;
-  store->reloading = true;
-  log_event(LOG_WARNING, "redis_scripts_reloaded", LOG_S("node", store->options.node));
-  struct text command = {0};
-  for (size_t i = 0; i < SCRIPT_COUNT; i++) {
-    write_load(&command, (enum script)i);
-    bool last = i + 1 == SCRIPT_COUNT;
-    link_command(store->link, command.data, command.len, last ? on_loaded : NULL, store);
-  }
-  text_free(&command);
-}
-
 /* ---- calls -------------------------------------------------------------------------- */
 
 void store_begin(struct store *store, enum script script, unsigned keys, unsigned arguments)
 {
   text_reset(&store->command);
   store->is_script = true;
+  store->is_stored = stores_message[script];
   resp_begin(&store->command, 3 + keys + arguments);
   resp_arg(&store->command, SLICE("EVALSHA"));
-  resp_arg(&store->command, (struct slice){store->hashes[script], SHA1_HEX_BYTES});
+  resp_arg(&store->command, (struct slice){store->scripts[script].hash, SHA1_HEX_BYTES});
   resp_number(&store->command, keys);
 }
 
@@ -243,6 +146,7 @@ void store_begin_command(struct store *store, const char *name, unsigned argumen
 {
   text_reset(&store->command);
   store->is_script = false;
+  store->is_stored = false;
   resp_begin(&store->command, 1 + arguments);
   resp_arg(&store->command, slice_of(name));
 }
@@ -280,47 +184,54 @@ void store_number(struct store *store, uint64_t number)
   resp_number(&store->command, number);
 }
 
-static struct call *call_new(struct store *store, struct slice command, bool is_script)
+/* `like`: whose kind it is. */
+static struct call *call_new(const struct call *like, struct slice command)
 {
   struct call *call = memory_alloc(sizeof *call + command.len + 1);
-  *call = (struct call){.store = store, .is_script = is_script, .len = command.len};
+  *call = *like;
+  call->len = command.len;
   memcpy(call->command, command.data, command.len);
   call->command[command.len] = '\0';
   return call;
 }
 
+static struct call *written(struct store *store, bool taken)
+{
+  const struct call like = {
+      .store = store,
+      .is_script = store->is_script,
+      .is_stored = store->is_stored,
+      .taken = taken,
+  };
+  return call_new(&like, text_slice(&store->command));
+}
+
 static void dispatch(struct call *call, store_fn *done, void *arg)
 {
-  struct store *store = call->store;
   call->done = done;
   call->arg = arg;
   call->tries = 0;
-  if (store->reloading && call->is_script)
-    queue_push(&store->waiting, call);
-  else
-    transmit(call);
+  shard_send(call->store->shard, call);
 }
 
 void store_send(struct store *store, store_fn *done, void *arg)
 {
-  dispatch(call_new(store, text_slice(&store->command), store->is_script), done, arg);
+  dispatch(written(store, false), done, arg);
 }
 
 void store_refuse(struct store *store, store_fn *done, void *arg)
 {
-  link_refuse(store->link, done, arg);
+  link_refuse(shard_link(store->shard), done, arg);
 }
 
 void store_soon(struct store *store, enum err err, store_fn *done, void *arg)
 {
-  link_soon(store->link, err, done, arg);
+  link_soon(shard_link(store->shard), err, done, arg);
 }
 
 struct call *store_take(struct store *store)
 {
-  struct call *call = call_new(store, text_slice(&store->command), store->is_script);
-  call->taken = true;
-  return call;
+  return written(store, true);
 }
 
 void call_send(struct call *call, store_fn *done, void *arg)
@@ -360,8 +271,7 @@ struct call *call_with_last(struct call *call, uint64_t last)
   struct text command = {0};
   text_append(&command, (struct slice){call->command, last_at});
   resp_number(&command, last);
-  struct call *changed = call_new(call->store, text_slice(&command), call->is_script);
-  changed->taken = call->taken;
+  struct call *changed = call_new(call, text_slice(&command));
   text_free(&command);
   free(call);
   return changed;
@@ -378,45 +288,35 @@ struct store *store_new(const struct store_options *options)
 {
   struct store *store = memory_zalloc(sizeof *store);
   store->options = *options;
-  queue_reset(&store->unknown);
-  queue_reset(&store->waiting);
-  hash_scripts(store);
-  struct text name = {0};
-  text_append_format(&name, "%s%s:commands", options->prefix, options->node);
-  resp_finish(&name);
-  store->link = link_new(&(struct link_options){
-      .base = options->base,
-      .url = options->url,
-      .tls = options->tls,
-      .name = name.data,
-      .timeout_ms = options->timeout_ms,
-      .greet = on_greet,
+  read_scripts(store);
+  store->shard = shard_new(&(struct shard_options){
+      .store = &store->options,
+      .scripts = store->scripts,
       .up = on_up,
       .down = on_down,
       .arg = store,
   });
-  text_free(&name);
   return store;
 }
 
 void store_free(struct store *store)
 {
-  link_free(store->link);
+  shard_free(store->shard);
   text_free(&store->command);
   free(store);
 }
 
 struct link_counts store_link_counts(const struct store *store)
 {
-  return link_counts(store->link);
+  return link_counts(shard_link(store->shard));
 }
 
 bool store_is_up(const struct store *store)
 {
-  return link_is_up(store->link);
+  return link_is_up(shard_link(store->shard));
 }
 
 void store_restart(struct store *store, const char *reason)
 {
-  link_restart(store->link, reason);
+  link_restart(shard_link(store->shard), reason);
 }

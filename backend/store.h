@@ -1,4 +1,4 @@
-/* The store: the command link, and the scripts that are run over it.
+/* The store: the command link (shard.h), and the scripts that are run over it.
  *
  *   store_begin(store, SCRIPT_inbox_read, 2, 1);         EVALSHA, 2 keys, 1 argument
  *   store_key(store, OWNER_USER, user, ":unread");
@@ -6,9 +6,7 @@
  *   store_number(store, id);
  *   store_send(store, done, arg);
  *
- * Every script is loaded in the link's greeting, so that NOSCRIPT can only follow a
- * SCRIPT FLUSH. Then all are loaded again while new calls wait, and those that
- * failed go first: the order of the calls stays.
+ * The order of the calls stays, whatever happens on the way.
  *
  * Private to backend/. */
 #ifndef PARLEY_BACKEND_STORE_H
@@ -77,6 +75,7 @@ struct store_options {
   struct redis_tls *tls;       /* outlives the store; NULL: none */
   const char *prefix, *node;   /* outlive the store */
   unsigned timeout_ms;
+  unsigned wait; /* so many replicas must have a stored message (shard.h); 0: none */
   void (*up)(void *arg);
   void (*down)(void *arg);
   void *arg;

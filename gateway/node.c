@@ -247,6 +247,7 @@ static struct backend *connect_backend(struct node *node, const char *redis_url)
       .base = node->base,
       .redis = redis_url,
       .redis_tls = config_redis_tls(config),
+      .redis_wait = config->redis_wait,
       .prefix = config->prefix,
       .node = node->id,
       .token_secret = *config->token_secret ? config->token_secret : NULL,

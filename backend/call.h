@@ -1,0 +1,60 @@
+/* A call: a command on its way to Redis, and who is told of its answer. It lives until it
+ * was answered, and longer where it was taken by store_take. Private to store and shard. */
+#ifndef PARLEY_BACKEND_CALL_H
+#define PARLEY_BACKEND_CALL_H
+
+#include "store.h"
+
+struct shard;
+
+struct call {
+  struct call *next; /* in one queue at a time */
+  struct store *store;
+  store_fn *done;
+  void *arg;
+  struct shard *shard; /* which it was sent by, */
+  uint64_t number;     /* and as which one */
+  char *held;          /* its answer, while replicas are waited for */
+  size_t held_len;
+  unsigned tries; /* how often it was sent again */
+  bool is_script, is_stored, taken;
+  size_t len;
+  char command[]; /* RESP, with a NUL byte behind it */
+};
+
+struct queue {
+  struct call *first, **last;
+};
+
+static inline void queue_reset(struct queue *queue)
+{
+  *queue = (struct queue){.last = &queue->first};
+}
+
+static inline void queue_push(struct queue *queue, struct call *call)
+{
+  call->next = NULL;
+  *queue->last = call;
+  queue->last = &call->next;
+}
+
+/* All of them, each one's `next` the one behind it; the queue is empty then. */
+static inline struct call *queue_take(struct queue *queue)
+{
+  struct call *first = queue->first;
+  queue_reset(queue);
+  return first;
+}
+
+static inline struct call *queue_shift(struct queue *queue)
+{
+  struct call *first = queue->first;
+  queue->first = first->next;
+  if (!queue->first) queue->last = &queue->first;
+  return first;
+}
+
+/* In store.c: the answer to a call of this store, which may be an error of Redis'. */
+void call_answer(struct call *call, enum err err, const struct redisReply *reply);
+
+#endif

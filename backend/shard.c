@@ -1,0 +1,255 @@
+/* See shard.h. */
+#include "shard.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <hiredis/hiredis.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "call.h"
+#include "resp.h"
+
+enum {
+  TRIES_MAX = 3, /* how often a call is sent again after a NOSCRIPT */
+  WAIT_SHARE = 4 /* so much of the timeout may be spent on waiting for replicas */
+};
+
+struct shard {
+  struct shard_options options;
+  struct link *link;
+  /* While the scripts are being loaded again: those calls that Redis did not know
+   * the script of, and those that were made since; the former are the older ones. */
+  bool reloading;
+  struct queue unknown, waiting;
+  /* Calls are numbered as they are sent; `held` are answered, but not by the replicas. */
+  uint64_t sent;
+  struct queue held;
+  struct event *confirm; /* NULL: replicas are not waited for */
+};
+
+/* ---- replicas ----------------------------------------------------------------------- */
+
+/* A WAIT that was sent, and the newest call in front of it. */
+struct confirmation {
+  struct shard *shard;
+  uint64_t number;
+};
+
+/* Redis blocks the connection for so long at most, and all that comes behind. */
+static unsigned wait_ms(const struct shard *shard)
+{
+  unsigned share = shard->options.store->timeout_ms / WAIT_SHARE;
+  return share ? share : 1;
+}
+
+static void answer_held(struct call *call, enum err err)
+{
+  char *held = call->held;
+  redisReply reply = {.type = REDIS_REPLY_STRING, .str = held, .len = call->held_len};
+  call->held = NULL;
+  call_answer(call, err, err == ERR_OK ? &reply : NULL);
+  free(held);
+}
+
+static void on_confirmed(void *arg, enum err err, const redisReply *reply)
+{
+  struct confirmation confirmation = *(struct confirmation *)arg;
+  struct shard *shard = confirmation.shard;
+  unsigned wanted = shard->options.store->wait;
+  free(arg);
+  if (err == ERR_OK && (reply->type != REDIS_REPLY_INTEGER || reply->integer < wanted)) {
+    err = ERR_UNAVAILABLE;
+    log_event(LOG_WARNING, "redis_replicas_missing", LOG_N("wanted", wanted),
+              LOG_N("there", reply->type == REDIS_REPLY_INTEGER ? (uint64_t)reply->integer : 0));
+  }
+  while (shard->held.first && shard->held.first->number <= confirmation.number)
+    answer_held(queue_shift(&shard->held), err);
+}
+
+/* Behind all that this turn of the loop sends. */
+static void on_confirm(evutil_socket_t fd, short what, void *arg)
+{
+  (void)fd;
+  (void)what;
+  struct shard *shard = arg;
+  struct confirmation *confirmation = memory_alloc(sizeof *confirmation);
+  struct text command = {0};
+  *confirmation = (struct confirmation){shard, shard->sent};
+  resp_begin(&command, 3);
+  resp_arg(&command, SLICE("WAIT"));
+  resp_number(&command, shard->options.store->wait);
+  resp_number(&command, wait_ms(shard));
+  resp_finish(&command);
+  link_command(shard->link, command.data, command.len, on_confirmed, confirmation);
+  text_free(&command);
+}
+
+static void hold(struct shard *shard, struct call *call, const redisReply *reply)
+{
+  call->held = memory_copy(reply->str, reply->len);
+  call->held_len = reply->len;
+  queue_push(&shard->held, call);
+}
+
+/* ---- calls -------------------------------------------------------------------------- */
+
+static void reload(struct shard *shard);
+
+static bool is_unknown_script(const redisReply *reply)
+{
+  return reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "NOSCRIPT", 8) == 0;
+}
+
+/* A stamp, or that of an earlier push ('='): a message was stored. The rest are refusals. */
+static bool is_stamp(const redisReply *reply)
+{
+  return reply->type == REDIS_REPLY_STRING &&
+         (*reply->str == '=' || isdigit((unsigned char)*reply->str));
+}
+
+static void on_reply(void *arg, enum err err, const redisReply *reply)
+{
+  struct call *call = arg;
+  struct shard *shard = call->shard;
+  if (err == ERR_OK && is_unknown_script(reply) && call->tries++ < TRIES_MAX) {
+    queue_push(&shard->unknown, call);
+    reload(shard);
+  } else if (err == ERR_OK && shard->confirm && call->is_stored && is_stamp(reply)) {
+    hold(shard, call, reply);
+  } else {
+    call_answer(call, err, reply);
+  }
+}
+
+static void transmit(struct shard *shard, struct call *call)
+{
+  call->shard = shard;
+  call->number = ++shard->sent;
+  if (call->is_stored && shard->confirm) event_active(shard->confirm, EV_TIMEOUT, 0);
+  link_command(shard->link, call->command, call->len, on_reply, call);
+}
+
+void shard_send(struct shard *shard, struct call *call)
+{
+  if (shard->reloading && call->is_script)
+    queue_push(&shard->waiting, call);
+  else
+    transmit(shard, call);
+}
+
+/* ---- scripts ------------------------------------------------------------------------ */
+
+static void write_load(const struct shard *shard, struct text *out, size_t script)
+{
+  text_reset(out);
+  resp_begin(out, 3);
+  resp_arg(out, SLICE("SCRIPT"));
+  resp_arg(out, SLICE("LOAD"));
+  resp_arg(out, shard->options.scripts[script].text);
+  resp_finish(out);
+}
+
+static void on_greet(void *arg)
+{
+  struct shard *shard = arg;
+  struct text command = {0};
+  for (size_t i = 0; i < SCRIPT_COUNT; i++) {
+    write_load(shard, &command, i);
+    link_greet(shard->link, command.data, command.len);
+  }
+  text_free(&command);
+}
+
+static void send_all(struct shard *shard, struct call *calls)
+{
+  while (calls) {
+    struct call *call = calls;
+    calls = call->next;
+    transmit(shard, call);
+  }
+}
+
+static void on_loaded(void *arg, enum err err, const redisReply *reply)
+{
+  (void)err;
+  (void)reply;
+  struct shard *shard = arg;
+  struct call *unknown = queue_take(&shard->unknown);
+  struct call *waiting = queue_take(&shard->waiting);
+  shard->reloading = false;
+  /* Where the link went down meanwhile it refuses them, one by one. */
+  send_all(shard, unknown);
+  send_all(shard, waiting);
+}
+
+static void reload(struct shard *shard)
+{
+  if (shard->reloading) return;
+  shard->reloading = true;
+  log_event(LOG_WARNING, "redis_scripts_reloaded", LOG_S("node", shard->options.store->node));
+  struct text command = {0};
+  for (size_t i = 0; i < SCRIPT_COUNT; i++) {
+    write_load(shard, &command, i);
+    bool last = i + 1 == SCRIPT_COUNT;
+    link_command(shard->link, command.data, command.len, last ? on_loaded : NULL, shard);
+  }
+  text_free(&command);
+}
+
+/* ---- life --------------------------------------------------------------------------- */
+
+static void on_up(void *arg)
+{
+  struct shard *shard = arg;
+  shard->options.up(shard->options.arg);
+}
+
+static void on_down(void *arg)
+{
+  struct shard *shard = arg;
+  shard->options.down(shard->options.arg);
+}
+
+struct shard *shard_new(const struct shard_options *options)
+{
+  const struct store_options *store = options->store;
+  struct shard *shard = memory_zalloc(sizeof *shard);
+  struct text name = {0};
+  shard->options = *options;
+  queue_reset(&shard->unknown);
+  queue_reset(&shard->waiting);
+  queue_reset(&shard->held);
+  if (store->wait) {
+    shard->confirm = event_new(store->base, -1, 0, on_confirm, shard);
+    assert(shard->confirm);
+  }
+  text_append_format(&name, "%s%s:commands", store->prefix, store->node);
+  resp_finish(&name);
+  shard->link = link_new(&(struct link_options){
+      .base = store->base,
+      .url = store->url,
+      .tls = store->tls,
+      .name = name.data,
+      .timeout_ms = store->timeout_ms,
+      .greet = on_greet,
+      .up = on_up,
+      .down = on_down,
+      .arg = shard,
+  });
+  text_free(&name);
+  return shard;
+}
+
+void shard_free(struct shard *shard)
+{
+  link_free(shard->link);
+  if (shard->confirm) event_free(shard->confirm);
+  free(shard);
+}
+
+struct link *shard_link(const struct shard *shard)
+{
+  return shard->link;
+}

@@ -1,0 +1,40 @@
+/* A command link with the scripts on it. Every script is loaded in the link's greeting, so
+ * that NOSCRIPT can only follow a SCRIPT FLUSH. Then all are loaded again while new calls
+ * wait, and those that failed go first: the order of the calls stays.
+ *
+ * Where replicas are waited for (options.wait), what stores a message is answered only when
+ * they have it: one WAIT goes behind all of a turn of the loop. With too few the answer is
+ * ERR_UNAVAILABLE: it may be lost with the master, and whoever tries again gives it its
+ * second chance (the same one where it was kept: it is known by what it is deduped by).
+ * Private to backend/. */
+#ifndef PARLEY_BACKEND_SHARD_H
+#define PARLEY_BACKEND_SHARD_H
+
+#include "store.h"
+
+struct call;
+struct shard;
+struct script_text;
+
+struct shard_options {
+  const struct store_options *store;
+  const struct script_text *scripts; /* SCRIPT_COUNT of them; outlive the shard */
+  void (*up)(void *arg);
+  void (*down)(void *arg);
+  void *arg;
+};
+
+/* A script as it is loaded. */
+struct script_text {
+  struct slice text;
+  char hash[41]; /* SHA-1 in hex */
+};
+
+struct shard *shard_new(const struct shard_options *options);
+void shard_free(struct shard *shard);
+struct link *shard_link(const struct shard *shard);
+
+/* Sends it, or keeps it until the scripts are loaded again: its answer goes to call_answer. */
+void shard_send(struct shard *shard, struct call *call);
+
+#endif
