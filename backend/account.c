@@ -28,7 +28,7 @@ enum { IS_NUM, IS_UUID, IS_NAME, IS_NICKNAME, IS_BIO, IS_AVATAR, IS_CREATED, IS_
 enum err account_read(const struct redisReply *reply, struct slice user, struct account *account)
 {
   uint64_t online;
-  if (reply->type != REDIS_REPLY_ARRAY) return word_read(reply);
+  if (reply->type != REDIS_REPLY_ARRAY) return refusal_read(reply);
   if (reply->elements != IS_COUNT) return ERR_INTERNAL;
   *account = (struct account){.id = user};
   if (!reply_number(reply->element[IS_NUM], &account->num)) return ERR_INTERNAL;
@@ -61,7 +61,7 @@ struct getting {
 static void on_got(void *arg, enum err err, const struct redisReply *reply)
 {
   struct getting *getting = arg;
-  struct account account;
+  struct account account = {0};
   struct slice user = {getting->user, getting->user_len};
   if (err == ERR_OK) err = account_read(reply, user, &account);
   getting->done(getting->arg, err, err == ERR_OK ? &account : NULL);
@@ -223,7 +223,7 @@ static void on_claimed(void *arg, enum err err, uint64_t num, const char *uuid)
 static void on_made(void *arg, enum err err, const struct redisReply *reply)
 {
   struct writing *writing = arg;
-  struct account account;
+  struct account account = {0};
   if (err == ERR_OK && !writing->claimed && slice_is(reply_slice(reply), "NOUSER")) {
     directory_claim(writing->backend, OWNER_USER, writing->user, on_claimed, writing);
     return;
@@ -333,7 +333,7 @@ static void on_deleted(void *arg, enum err err, const struct redisReply *reply)
 {
   struct deleting *deleting = arg;
   struct store *store = deleting->backend->store;
-  if (err == ERR_OK && reply->type != REDIS_REPLY_ARRAY) err = word_read(reply);
+  if (err == ERR_OK && reply->type != REDIS_REPLY_ARRAY) err = refusal_read(reply);
   for (size_t i = 0; err == ERR_OK && i < reply->elements; i++) {
     store_begin_command(store, "DEL", 1);
     store_key(store, OWNER_KEY, reply_slice(reply->element[i]), "");

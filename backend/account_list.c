@@ -26,7 +26,7 @@ struct candidate {
   struct group *group;
   uint64_t num;
   struct slice user; /* in the arena */
-  struct account account;
+  struct account account = {0};
   bool there;
 };
 
@@ -72,7 +72,7 @@ static void keep(struct candidate *candidate, const struct account *account)
 static void on_account(void *arg, enum err err, const struct redisReply *reply)
 {
   struct candidate *candidate = arg;
-  struct account account;
+  struct account account = {0};
   if (err == ERR_OK) err = account_read(reply, candidate->user, &account);
   if (err == ERR_OK) keep(candidate, &account);
   group_answered(candidate->group, err == ERR_NO_SUCH_USER ? ERR_OK : err);

@@ -129,7 +129,7 @@ static void on_issued(void *arg, enum err err, const struct redisReply *reply)
 {
   struct issuing *issuing = arg;
   struct store *store = issuing->backend->store;
-  if (err == ERR_OK && reply->type != REDIS_REPLY_ARRAY) err = word_read(reply);
+  if (err == ERR_OK && reply->type != REDIS_REPLY_ARRAY) err = refusal_read(reply);
   for (size_t i = 0; err == ERR_OK && i < reply->elements; i++)
     forget_key(store, reply_slice(reply->element[i]));
   if (err == ERR_OK) err = issuing->err;

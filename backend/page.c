@@ -114,6 +114,12 @@ enum err word_read(const struct redisReply *reply)
   return ERR_INTERNAL;
 }
 
+enum err refusal_read(const struct redisReply *reply)
+{
+  enum err err = word_read(reply);
+  return err == ERR_OK ? ERR_INTERNAL : err;
+}
+
 struct waiter {
   page_fn *page_done;
   err_fn *plain_done;

@@ -27,6 +27,9 @@ struct slice *reply_slices(const struct redisReply *reply, size_t first);
 /* Words that scripts answer: OK and its like, or why not. ERR_INTERNAL: no such word. */
 enum err word_read(const struct redisReply *reply);
 
+/* The word in place of what was asked for: why not. Never ERR_OK. */
+enum err refusal_read(const struct redisReply *reply);
+
 /* Sends what was written in the store; its answer is a page, or the word for why not. */
 void page_send(struct backend *backend, page_fn *done, void *arg);
 

@@ -262,10 +262,10 @@ static int after(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      TEST(what_is_written_is_read),      TEST(what_is_written_is_a_jwt),
-      TEST(another_algorithm_is_refused), TEST(without_a_signature_it_is_refused),
-      TEST(tampered_with_it_is_refused),  TEST(each_claim_is_needed),
-      TEST(what_is_no_token_at_all),      TEST(our_json_and_that_of_libjwt_do_not_meet),
+      TEST(what_is_written_is_read),          TEST(what_is_written_is_a_jwt),
+      TEST(another_algorithm_is_refused),     TEST(without_a_signature_it_is_refused),
+      TEST(tampered_with_it_is_refused),      TEST(each_claim_is_needed),
+      TEST(what_is_no_token_at_all),          TEST(our_json_and_that_of_libjwt_do_not_meet),
       TEST(a_user_that_is_no_utf8_gets_none),
   };
   if (sodium_init() < 0) return 1;
