@@ -26,7 +26,7 @@ struct candidate {
   struct group *group;
   uint64_t num;
   struct slice user; /* in the arena */
-  struct account account = {0};
+  struct account account;
   bool there;
 };
 
