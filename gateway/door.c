@@ -140,7 +140,7 @@ static void say_continue(struct door *door)
 
 static bool plain_request(struct door *door, const struct request_head *head)
 {
-  if ((head->has_body || head->chunked) && !head->has_length) {
+  if (head->chunked) { /* libwebsockets reads no chunks */
     answer_and_drop(door, ERR_LENGTH_REQUIRED);
     return false;
   }

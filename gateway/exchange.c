@@ -20,8 +20,8 @@ struct exchange {
   struct http_call call;
   struct text body;
   struct http_response response;
-  bool too_large, running, refused, preflight, known; /* known: it is a caller */
-  bool ready;                                         /* the response is */
+  bool too_large, running, preflight, known; /* known: it is a caller */
+  bool ready;                                /* the response is */
 };
 
 /* ---- responses --------------------------------------------------------------------- */
@@ -205,6 +205,7 @@ struct exchange *exchange_begin(struct door *door, const struct request_head *he
   exchange->caller.node = door->node;
   exchange->caller.answer = answer;
   exchange->response.content_type = "application/json";
+  exchange->response.last = head->has_body && !head->has_length;
   enum err err =
       http_find(&exchange->arena, exchange->head.method, exchange->head.path, &exchange->match);
   if (err == ERR_NOT_FOUND) {
@@ -244,13 +245,8 @@ static enum err check(struct exchange *exchange)
 
 void exchange_refuse(struct exchange *exchange, enum err err)
 {
-  exchange->running = exchange->refused = true;
+  exchange->running = exchange->response.last = true;
   fail(exchange, err);
-}
-
-bool exchange_is_refused(const struct exchange *exchange)
-{
-  return exchange->refused;
 }
 
 bool exchange_is_head(const struct exchange *exchange)

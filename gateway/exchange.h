@@ -30,8 +30,7 @@ void exchange_run(struct exchange *exchange);
 /* Answers with this error instead, whatever else comes of the request. */
 void exchange_refuse(struct exchange *exchange, enum err err);
 
-/* Was it refused, so that its body may be unread? Is only the response's head wanted? */
-bool exchange_is_refused(const struct exchange *exchange);
+/* Is only the response's head wanted? */
 bool exchange_is_head(const struct exchange *exchange);
 
 /* NULL: not ready yet. It lives as long as the exchange. */

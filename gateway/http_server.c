@@ -119,6 +119,7 @@ static void add_headers(struct header_writer *writer, const struct http_response
   if (response->allowed.len) add_header(writer, "allow:", response->allowed);
   if (response->status == HTTP_STATUS_UNAUTHORIZED)
     add_header(writer, "www-authenticate:", SLICE("Bearer"));
+  if (response->last) add_header(writer, "connection:", SLICE("close"));
   add_cors(writer, response);
   add_header(writer, "cache-control:", SLICE("no-store"));
   add_header(writer, "x-content-type-options:", SLICE("nosniff"));
@@ -197,11 +198,10 @@ void http_handle_last(struct node *node, struct lws *wsi)
   text_free(&response.body);
 }
 
-/* The next request may come; or, where some of this one's body is unread and would be taken for
- * it, the connection ends. */
-static int done(struct lws *wsi, bool body_unread)
+/* The next request may come, or the connection ends. */
+static int done(struct lws *wsi, bool last)
 {
-  if (lws_http_transaction_completed(wsi) || body_unread) return -1;
+  if (lws_http_transaction_completed(wsi) || last) return -1;
   door_request_done(wsi);
   return 0;
 }
@@ -228,9 +228,9 @@ int http_writable(struct lws *wsi)
   const struct http_response *response =
       door && door->exchange ? exchange_response(door->exchange) : NULL;
   if (!response) return 0;
-  bool body_unread = exchange_is_refused(door->exchange);
+  bool last = response->last;
   if (write_response(wsi, response, !exchange_is_head(door->exchange))) return -1;
-  return done(wsi, body_unread);
+  return done(wsi, last);
 }
 
 int http_handle(struct node *node, struct lws *wsi)

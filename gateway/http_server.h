@@ -15,6 +15,8 @@ struct http_response {
   struct text body;
   struct slice origin;  /* of a browser's page that may read it; empty: none */
   struct slice allowed; /* the methods that the path knows; empty: nobody asked */
+  bool last; /* the connection ends with it: something of the request's body is unread, or
+                         * libwebsockets waits for one where a PUT or POST says nothing of it */
 };
 
 /* LWS_CALLBACK_HTTP: answers the request. 0, or -1: libwebsockets is to close. */

@@ -8,7 +8,11 @@ import { waitFor, within } from '../lib/wait.js';
 import { scene, use_world } from '../lib/world.js';
 
 const ORIGIN = 'https://chat.example';
-const world = use_world({ nodes: 1, node: { flags: ['--origins', ORIGIN] } });
+const FRAMES_BURST = 100;
+const world = use_world({
+  nodes: 1,
+  node: { flags: ['--origins', ORIGIN, '--frames-per-second', 10, '--frames-burst', FRAMES_BURST] },
+});
 
 const json = (value, headers = {}) => ({
   method: 'POST',
@@ -71,7 +75,14 @@ scene(world, 'a body over the limit is 413, read or not', async ({ nodes }) => {
   await within(5000, 'the end of the connection', wire.ended);
 });
 
-scene(world, 'a body without a length is 411', async ({ nodes }) => {
+scene(world, 'a PUT that says nothing of a body has none, and its connection ends with it', async ({ nodes }) => {
+  const wire = new Wire(nodes[0]);
+  wire.write('PUT /user HTTP/1.1\r\nHost: parley\r\n\r\n');
+  await wire.until(/^HTTP\/1\.1 401 [^]*connection: close[^]*no_key/i);
+  await within(5000, 'the end of the connection', wire.ended);
+});
+
+scene(world, 'a body in chunks is 411', async ({ nodes }) => {
   const wire = new Wire(nodes[0]);
   wire.write('POST /user HTTP/1.1\r\nHost: parley\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n');
   await wire.until(/^HTTP\/1\.1 411 /);
@@ -84,6 +95,15 @@ scene(world, 'a connection is kept from one request to the next', async ({ nodes
   wire.received = '';
   wire.write(request('GET', '/api/v1/openapi.json'));
   await wire.until(/^HTTP\/1\.1 200 [^]*"openapi"/);
+  wire.socket.destroy();
+});
+
+scene(world, 'a DELETE has a body too', async ({ nodes }) => {
+  const wire = new Wire(nodes[0]).write(request('DELETE', '/key', '{"key":"none","user_id":"nobody"}'));
+  await wire.until(/^HTTP\/1\.1 4\d\d [^]*\}/);
+  wire.received = '';
+  wire.write(request('GET', '/api/v1/openapi.json'));
+  await wire.until(/^HTTP\/1\.1 200 /);
   wire.socket.destroy();
 });
 
@@ -128,7 +148,7 @@ scene(world, 'who leaves before the answer hurts nobody', async (stage) => {
 
 scene(world, 'one connection that asks too often is told so', async ({ nodes }) => {
   const wire = new Wire(nodes[0]);
-  for (let i = 0; i < 2300 && !/HTTP\/1\.1 429 /.test(wire.received); i++) {
+  for (let i = 0; i < 2 * FRAMES_BURST && !/HTTP\/1\.1 429 /.test(wire.received); i++) {
     wire.write(request('GET', '/api/v1/users'));
     await wire.until(/HTTP\/1\.1 \d{3} [^]*\}\s*$/);
     if (!/ 429 /.test(wire.received)) wire.received = '';
