@@ -13,9 +13,9 @@ if not may then return 'NOADMIN' end
 if room[1] then
   redis.call('HSET', KEYS[1], 'going', num)
   redis.call('HDEL', KEYS[1], 'num')
-  redis.call('UNLINK', unpack(KEYS, 4))
   if ARGV[4] ~= '' then redis.call('PUBLISH', ARGV[3], '{"v":1,"id":0,"seq":0,' .. ARGV[4]) end
 end
+redis.call('UNLINK', unpack(KEYS, 4))
 if #ARGV > 5 then
   redis.call('SREM', KEYS[2], unpack(ARGV, 6))
   redis.call('SREM', KEYS[3], unpack(ARGV, 6))
