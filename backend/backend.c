@@ -72,11 +72,25 @@ static void make_lobby(struct whole *whole)
   room_send_public(store, room_lobby, true, NULL);
 }
 
+/* The author of notices: no user can be of this id, but it is read like one. In no number
+ * and no UUID it is found. */
+static void make_server(struct whole *whole)
+{
+  struct store *store = whole->backend.store;
+  store_begin(store, SCRIPT_record_make, 1, 3);
+  store_key(store, OWNER_USER, SLICE("server"), ":profile");
+  store_number(store, 0);
+  store_arg(store, SLICE("uuid"));
+  store_arg(store, SLICE("00000000-0000-0000-0000-000000000000"));
+  store_send(store, NULL, NULL);
+}
+
 /* ---- links -------------------------------------------------------------------------- */
 
 static void on_store_up(void *arg)
 {
   struct whole *whole = arg;
+  make_server(whole);
   make_lobby(whole);
   presence_link_up(whole->backend.presence);
   probe_now(whole->backend.probe);

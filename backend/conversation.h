@@ -8,7 +8,7 @@
 #include "stamp.h"
 
 struct room_send {
-  struct slice room, user; /* canonical ids */
+  struct slice room, user; /* canonical ids; `user` empty: the server itself, which may */
   struct slice dedupe;     /* as in inbox_push */
   struct slice rest;       /* the envelope behind its stamp */
   bool stored;             /* and the room itself keeps a log */

@@ -46,6 +46,28 @@ static void test_the_lobby_is_there_from_the_start(void **state)
   assert_string_equal(redis_ask(&redis, "GET parley:numbers:conversations"), "1");
 }
 
+static void test_the_server_is_known_and_has_no_number(void **state)
+{
+  (void)state;
+  struct outcome server = resolve(&node, OWNER_USER, "server", true);
+  assert_int_equal(server.err, ERR_OK);
+  assert_int_equal(server.num, 0);
+  assert_string_equal(server.uuid, "00000000-0000-0000-0000-000000000000");
+  assert_string_equal(redis_ask(&redis, "EXISTS parley:numbers:users"), "0");
+}
+
+static void test_the_server_may_send_to_any_room(void **state)
+{
+  (void)state;
+  make_room("den", "0", "0", "log");
+  redis_ask(&redis, "SADD parley:room:{den}:bans bob");
+  assert_int_equal(say(&node, "den", "alice", "", REST("x")).err, ERR_NOT_IN_ROOM);
+  assert_int_equal(say(&node, "den", "bob", "", REST("x")).err, ERR_FORBIDDEN);
+  struct outcome told = say(&node, "den", "", "", REST("x"));
+  assert_int_equal(told.err, ERR_OK);
+  assert_int_equal(told.seq, 1);
+}
+
 static void test_a_lobby_that_is_there_is_left_as_it_is(void **state)
 {
   (void)state;
@@ -289,6 +311,8 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       TEST(test_the_lobby_is_there_from_the_start),
+      TEST(test_the_server_is_known_and_has_no_number),
+      TEST(test_the_server_may_send_to_any_room),
       TEST(test_a_lobby_that_is_there_is_left_as_it_is),
       TEST(test_send_stamps_logs_and_publishes),
       TEST(test_who_may_send),
