@@ -37,11 +37,11 @@ void dialog_append(struct backend *backend, const struct dialog_append *append, 
 void message_get(struct backend *backend, struct owner owner, uint64_t message_id, page_fn *done,
                  void *arg);
 
-/* The newest `count` messages of a log up to and including `end_id` (0: the newest),
- * oldest first, with their reactions; `more`: there are older ones. An `end_id` that is
- * not in the log: ERR_NOT_FOUND. */
+/* The newest `count` messages of a log up to and including `end_id` (0: the newest), and of
+ * these, but for the last one, so many as `max_bytes` hold; oldest first, with their
+ * reactions; `more`: there are older ones. An `end_id` that is not in the log: ERR_NOT_FOUND. */
 void messages_latest(struct backend *backend, struct owner owner, uint64_t end_id, unsigned count,
-                     page_fn *done, void *arg);
+                     size_t max_bytes, page_fn *done, void *arg);
 
 /* Puts `rest` behind the message's own stamp, in place. ERR_NOT_FOUND where it is not kept
  * (any more). Where `event` is not empty, publishes it (stamp 0, 0) on the owner's channel

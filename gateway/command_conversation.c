@@ -9,9 +9,10 @@
 #include "dispatch.h"
 #include "inbox.h"
 #include "messages.h"
+#include "reactions.h"
 #include "shown.h"
 
-enum { READ_AT_ONCE = 256, MESSAGES_AT_MOST = 100 };
+enum { READ_AT_ONCE = 256, MESSAGES_AT_MOST = 100, PAGE_BYTES = 512 * 1024 };
 
 /* What a task of these holds on its way. */
 struct visit {
@@ -54,9 +55,13 @@ static void enter_conversation(struct caller *caller, const struct command *comm
                                struct task *task,
                                void (*then)(struct visit *visit, struct caller *caller))
 {
-  struct visit *visit = memory_zalloc(sizeof *visit);
   struct backend *backend = caller->node->backend;
   bool room = command->to.kind == ADDRESS_ROOM;
+  if (caller->admin && !room) { /* the operator is in no dialog */
+    command_finish_with(task, ERR_NOT_FOUND);
+    return;
+  }
+  struct visit *visit = memory_zalloc(sizeof *visit);
   visit->task = task;
   visit->then = then;
   visit->event.from = caller->user;
@@ -65,6 +70,10 @@ static void enter_conversation(struct caller *caller, const struct command *comm
   struct party to = command_party(directory_find(backend, kind, command->to.id));
   visit->event.to = party_copy(&visit->arena, to);
   visit->owner = (struct owner){OWNER_ROOM, visit->event.to.id};
+  if (caller->admin) {
+    then(visit, caller);
+    return;
+  }
   if (room) {
     room_standing(backend, visit->owner.id, caller->user.id, on_standing, visit);
     return;
@@ -201,12 +210,11 @@ void command_read_up_to(struct caller *caller, const struct command *command, st
 static void on_messages(void *arg, const struct page *page)
 {
   struct visit *visit = arg;
-  struct envelope *messages = arena_zalloc(&visit->arena, (page->count + 1) * sizeof *messages);
-  size_t count = 0;
-  for (size_t i = 0; page->err == ERR_OK && i < page->count; i++)
-    if (envelope_decode(&visit->arena, page->messages[i].line, &messages[count]) == ERR_OK) count++;
-  visit->outcome.messages = messages;
-  visit->outcome.message_count = count;
+  char cursor[COMMAND_CURSOR_BYTES];
+  bool more = page->err == ERR_OK && page->more && page->count;
+  if (page->err == ERR_OK)
+    visit->outcome.messages = page_decode(&visit->arena, page, &visit->outcome.message_count);
+  visit->outcome.cursor = command_cursor(more ? page->messages[0].id : 0, cursor);
   leave(visit, page->err);
 }
 
@@ -214,8 +222,8 @@ static void look(struct visit *visit, struct caller *caller)
 {
   const struct command *command = &visit->task->command;
   unsigned count = command->count < MESSAGES_AT_MOST ? command->count : MESSAGES_AT_MOST;
-  messages_latest(caller->node->backend, visit->owner, command->message_id, count, on_messages,
-                  visit);
+  messages_latest(caller->node->backend, visit->owner, command->message_id, count, PAGE_BYTES,
+                  on_messages, visit);
 }
 
 void command_get_messages(struct caller *caller, const struct command *command, struct task *task)
@@ -267,7 +275,7 @@ static void on_newest(void *arg, const struct page *page)
 
 static void look_at_chat(struct visit *visit, struct caller *caller)
 {
-  messages_latest(caller->node->backend, visit->owner, 0, 1, on_newest, visit);
+  messages_latest(caller->node->backend, visit->owner, 0, 1, PAGE_BYTES, on_newest, visit);
 }
 
 void command_get_chat(struct caller *caller, const struct command *command, struct task *task)

@@ -216,8 +216,10 @@ struct outcome {
   enum err err;
   uint64_t message_id;             /* SEND, EDIT, ...: the message's */
   uint64_t ts_ms;                  /* when it happened, by the server's clock */
-  const struct envelope *messages; /* GET_MESSAGE, EDIT (as it is now): one; GET_MESSAGES: oldest
-                                    * first; SEARCH: newest first. With their reactions */
+  const struct envelope *messages; /* GET_MESSAGE, GET_REACTIONS, EDIT (as it is now): one;
+                                    * GET_MESSAGES, GET_UNREAD: oldest first; SEARCH: newest
+                                    * first. With the counts of their reactions but for
+                                    * GET_UNREAD */
   const struct receipt *receipts;  /* one for each of `messages` */
   size_t message_count;
   struct conversation_info conversation; /* GET_CHAT */
@@ -234,7 +236,9 @@ struct outcome {
   const struct credential_info *credentials; /* LIST_CREDENTIALS */
   size_t count;
   uint64_t total;
-  struct slice cursor;     /* where the list goes on; empty: this was its end */
+  struct slice cursor;     /* where the list goes on; empty: this was its end. Of GET_MESSAGES the
+                            * id of the oldest of them: there are older ones, and the part
+                            * before ends with it */
   struct slice credential; /* REGISTER, LOG_IN, RENEW: the credential itself, told this once */
   uint64_t expires_ms;     /* its end */
   bool present;            /* GET_STANDING: is a member */

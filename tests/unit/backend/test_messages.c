@@ -85,9 +85,16 @@ static struct outcome get(struct owner owner, uint64_t id)
   OUTCOME(message_get(node.backend, owner, id, on_reacted_page, &outcome));
 }
 
+static struct outcome latest_bytes(struct owner owner, uint64_t end_id, unsigned count,
+                                   size_t max_bytes)
+{
+  OUTCOME(
+      messages_latest(node.backend, owner, end_id, count, max_bytes, on_reacted_page, &outcome));
+}
+
 static struct outcome latest(struct owner owner, uint64_t end_id, unsigned count)
 {
-  OUTCOME(messages_latest(node.backend, owner, end_id, count, on_reacted_page, &outcome));
+  return latest_bytes(owner, end_id, count, SIZE_MAX / 2);
 }
 
 static struct outcome edit(struct owner owner, uint64_t id, const char *rest, const char *event)
@@ -370,6 +377,27 @@ static void test_the_latest_oldest_first(void **state)
   assert_true(none.more);
   assert_int_equal(none.seq, 5);
   assert_int_equal(latest(dialog, 4711, 2).err, ERR_NOT_FOUND);
+}
+
+static void test_the_latest_fit_into_so_many_bytes(void **state)
+{
+  (void)state;
+  for (int i = 0; i < 40; i++) append("", REST("x"));
+  size_t line = strlen(LINE("65538", "2", "x"));
+  struct outcome two = latest_bytes(dialog, 65540, 10, 2 * line + 1);
+  assert_string_equal(two.lines, LINE("65539", "3", "x") "\n" LINE("65540", "4", "x") "\n");
+  assert_true(two.more);
+  struct outcome one = latest_bytes(dialog, 0, 10, 0);
+  assert_int_equal(one.count, 1);
+  assert_true(one.more);
+  assert_int_equal(latest_bytes(dialog, 0, 40, 30 * (line + 1)).count, 30);
+  react(dialog, 65540, "bob", "+", true);
+  struct outcome with_reactions = latest_bytes(dialog, 65540, 10, 2 * line + 1);
+  assert_string_equal(with_reactions.lines, LINE("65540", "4", "x") "\n");
+  assert_string_equal(with_reactions.rooms, "[[\"+\",\"bob\"]] ");
+  struct outcome whole = latest_bytes(dialog, 65538, 10, 2 * line);
+  assert_int_equal(whole.count, 2);
+  assert_false(whole.more);
 }
 
 static void test_the_latest_are_none_past_their_age(void **state)
@@ -697,6 +725,7 @@ int main(void)
       TEST(test_a_full_inbox_refuses_an_id_and_takes_it_later),
       TEST(test_one_message_by_its_id),
       TEST(test_the_latest_oldest_first),
+      TEST(test_the_latest_fit_into_so_many_bytes),
       TEST(test_the_latest_are_none_past_their_age),
       TEST(test_edit_keeps_the_stamp_in_log_and_inbox),
       TEST(test_edit_of_what_is_not_kept_tells_all_the_same),
