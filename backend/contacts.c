@@ -33,6 +33,13 @@ void contacts_add(struct backend *backend, struct slice a, struct slice b, err_f
   add(backend, b, a, group);
 }
 
+void contacts_list(struct backend *backend, struct slice user, ids_fn *done, void *arg)
+{
+  store_begin_command(backend->store, "SMEMBERS", 1);
+  store_key(backend->store, OWNER_USER, user, ":contacts");
+  ids_send(backend, done, arg);
+}
+
 /* ---- what they are told ------------------------------------------------------------- */
 
 struct news_call {

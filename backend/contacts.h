@@ -17,6 +17,9 @@
  * user is no contact of their own. Idempotent. */
 void contacts_add(struct backend *backend, struct slice a, struct slice b, err_fn *done, void *arg);
 
+/* All of a user's. */
+void contacts_list(struct backend *backend, struct slice user, ids_fn *done, void *arg);
+
 enum contacts_told { TOLD_NOTHING, TOLD_ONLINE, TOLD_OFFLINE };
 
 /* What the contacts are to be told of a user. */

@@ -123,6 +123,7 @@ enum err refusal_read(const struct redisReply *reply)
 struct waiter {
   page_fn *page_done;
   err_fn *plain_done;
+  ids_fn *ids_done;
   void *arg;
 };
 
@@ -176,6 +177,21 @@ static void on_word(void *arg, enum err err, const struct redisReply *reply)
 void word_send(struct backend *backend, err_fn *done, void *arg)
 {
   send_with(backend, on_word, (struct waiter){.plain_done = done, .arg = arg});
+}
+
+static void on_ids(void *arg, enum err err, const struct redisReply *reply)
+{
+  struct waiter waiter = *(struct waiter *)arg;
+  free(arg);
+  if (err == ERR_OK && reply->type != REDIS_REPLY_ARRAY) err = ERR_INTERNAL;
+  struct slice *ids = err == ERR_OK ? reply_slices(reply, 0) : NULL;
+  waiter.ids_done(waiter.arg, err, ids, err == ERR_OK ? reply->elements : 0);
+  free(ids);
+}
+
+void ids_send(struct backend *backend, ids_fn *done, void *arg)
+{
+  send_with(backend, on_ids, (struct waiter){.ids_done = done, .arg = arg});
 }
 
 static void on_plain(void *arg, enum err err, const struct redisReply *reply)

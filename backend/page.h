@@ -39,6 +39,9 @@ void seq_send(struct backend *backend, page_fn *done, void *arg);
 /* Its answer is a word. `done` may be NULL. */
 void word_send(struct backend *backend, err_fn *done, void *arg);
 
+/* Its answer is a set of ids. */
+void ids_send(struct backend *backend, ids_fn *done, void *arg);
+
 /* Its answer is whatever it is: nothing but whether it went well. `done` may be NULL. */
 void plain_send(struct backend *backend, err_fn *done, void *arg);
 

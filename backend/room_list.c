@@ -242,38 +242,16 @@ void room_list(struct backend *backend, struct slice user, uint64_t after_num, u
 
 /* ---- ids alone ---------------------------------------------------------------------- */
 
-struct ids_waiter {
-  ids_fn *done;
-  void *arg;
-};
-
-static void on_ids(void *arg, enum err err, const struct redisReply *reply)
-{
-  struct ids_waiter waiter = *(struct ids_waiter *)arg;
-  free(arg);
-  if (err == ERR_OK && reply->type != REDIS_REPLY_ARRAY) err = ERR_INTERNAL;
-  struct slice *ids = err == ERR_OK ? reply_slices(reply, 0) : NULL;
-  waiter.done(waiter.arg, err, ids, err == ERR_OK ? reply->elements : 0);
-  free(ids);
-}
-
-static void send_ids(struct backend *backend, ids_fn *done, void *arg)
-{
-  struct ids_waiter *waiter = memory_alloc(sizeof *waiter);
-  *waiter = (struct ids_waiter){done, arg};
-  store_send(backend->store, on_ids, waiter);
-}
-
 void rooms_public(struct backend *backend, ids_fn *done, void *arg)
 {
   store_begin_command(backend->store, "SMEMBERS", 1);
   store_name(backend->store, "rooms:public");
-  send_ids(backend, done, arg);
+  ids_send(backend, done, arg);
 }
 
 void rooms_of_user(struct backend *backend, struct slice user, ids_fn *done, void *arg)
 {
   store_begin_command(backend->store, "SMEMBERS", 1);
   store_key(backend->store, OWNER_USER, user, ":rooms");
-  send_ids(backend, done, arg);
+  ids_send(backend, done, arg);
 }

@@ -62,7 +62,6 @@ void room_list(struct backend *backend, struct slice user, uint64_t after_num, u
                rooms_fn *done, void *arg);
 
 /* The ids of all public rooms, the lobby among them; and of a user's rooms. */
-typedef void ids_fn(void *arg, enum err err, const struct slice *ids, size_t count);
 void rooms_public(struct backend *backend, ids_fn *done, void *arg);
 void rooms_of_user(struct backend *backend, struct slice user, ids_fn *done, void *arg);
 

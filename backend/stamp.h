@@ -36,4 +36,7 @@ struct page {
 typedef void page_fn(void *arg, const struct page *page);
 typedef void err_fn(void *arg, enum err err);
 
+/* Ids of users or rooms, in no order. */
+typedef void ids_fn(void *arg, enum err err, const struct slice *ids, size_t count);
+
 #endif
