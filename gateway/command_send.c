@@ -29,13 +29,26 @@ struct awaited_reply {
 
 static struct text rest; /* scratch: the envelope that is being written */
 
+/* Who speaks: the caller, or whom the operator speaks for. */
+static struct party speaker(const struct caller *caller, const struct command *command)
+{
+  if (!command_speaks_for(caller, command)) return caller->user;
+  return command_party(directory_find(caller->node->backend, OWNER_USER, command->user.id));
+}
+
+static bool is_server(struct slice user)
+{
+  return slice_equal(user, command_server().id);
+}
+
+/* What the server itself says is a notice. */
 static void fill_message(const struct caller *caller, const struct command *command,
-                         struct envelope *event)
+                         struct party from, struct envelope *event)
 {
   *event = (struct envelope){
-      .kind = KIND_MESSAGE_SENT,
+      .kind = is_server(from.id) ? KIND_NOTICE : KIND_MESSAGE_SENT,
       .ts_ms = node_wall_ms(),
-      .from = caller->user,
+      .from = from,
       .text = command->text,
       .thread = command->thread,
       .attachments = command->attachments,
@@ -138,18 +151,18 @@ static void on_stamped(void *arg, const struct stamp *stamp)
 }
 
 /* In the dialog's log; now the recipient's inbox, under the same id. Also where it was
- * logged before: a crash may have come in between; and where the sender is gone by now. */
+ * logged before: a crash may have come in between; as it reads by now, and not at all where
+ * it was deleted. And where the sender is gone by now. */
 static void on_logged(void *arg, const struct stamp *stamp)
 {
   struct task *task = arg;
-  if (stamp->err != ERR_OK) {
+  struct slice line = stamp->repeated ? stamp->rest : text_slice(&task->rest);
+  if (stamp->err != ERR_OK || !line.len) {
     on_stamped(task, stamp);
     return;
   }
-  struct inbox_push push = {.user = task->command.to.id,
-                            .rest = text_slice(&task->rest),
-                            .stored = true,
-                            .id = stamp->id};
+  struct inbox_push push = {
+      .user = task->command.to.id, .rest = line, .stored = true, .id = stamp->id};
   inbox_push(task->node->backend, &push, on_stamped, task);
 }
 
@@ -161,45 +174,65 @@ static void append_to_dialog(struct caller *caller, const struct envelope *event
   dialog_append(caller->node->backend, &append, on_logged, task);
 }
 
-static void send_direct(struct caller *caller, const struct command *command, struct task *task)
+/* In no log and no dialog: it waits in the inbox until it is read. */
+static void notify(struct caller *caller, struct envelope *event, struct task *task)
+{
+  event->keep = KEEP_UNTIL_READ;
+  text_reset(&rest);
+  envelope_write_rest(&rest, event);
+  struct inbox_push push = {.user = event->to.id, .rest = text_slice(&rest), .stored = true};
+  inbox_push(caller->node->backend, &push, on_stamped, task);
+}
+
+static void send_in_dialog(struct caller *caller, struct envelope *event, struct task *task)
 {
   char dialog_id[COMMAND_DIALOG_ID_BYTES], hash[DEDUPE_BYTES];
-  struct slice dialog = directory_dialog_id(caller->user.id, command->to.id, dialog_id);
-  struct envelope event;
-  fill_message(caller, command, &event);
-  task->ts_ms = event.ts_ms;
-  const struct entry *user = directory_find(caller->node->backend, OWNER_USER, command->to.id);
-  event.to = command_party(user);
-  event.dialog = command_party(directory_find(caller->node->backend, OWNER_DIALOG, dialog));
-  event.keep = caller->protocol->direct_keep;
+  struct slice dialog = directory_dialog_id(event->from.id, event->to.id, dialog_id);
+  event->dialog = command_party(directory_find(caller->node->backend, OWNER_DIALOG, dialog));
+  event->keep = caller->protocol->direct_keep;
   text_reset(&rest);
-  envelope_write_rest(&rest, &event);
-  bool logged = event.keep == KEEP_LOG;
+  envelope_write_rest(&rest, event);
+  bool logged = event->keep == KEEP_LOG;
   if (logged || caller->protocol->own == OWN_ALL || command_is_shared(caller))
     text_append(&task->rest, text_slice(&rest));
   if (logged) {
-    append_to_dialog(caller, &event, dedupe_hash(&event, hash), task);
+    append_to_dialog(caller, event, dedupe_hash(event, hash), task);
     return;
   }
-  struct inbox_push push = {.user = command->to.id,
-                            .dedupe = dedupe_hash(&event, hash),
+  struct inbox_push push = {.user = event->to.id,
+                            .dedupe = dedupe_hash(event, hash),
                             .rest = text_slice(&rest),
-                            .stored = event.keep != KEEP_NEVER};
+                            .stored = event->keep != KEEP_NEVER};
   inbox_push(caller->node->backend, &push, on_stamped, task);
+}
+
+static void send_direct(struct caller *caller, const struct command *command, struct task *task)
+{
+  struct backend *backend = caller->node->backend;
+  struct envelope event;
+  fill_message(caller, command, speaker(caller, command), &event);
+  event.to = command_party(directory_find(backend, OWNER_USER, command->to.id));
+  task->ts_ms = event.ts_ms;
+  if (is_server(event.to.id))
+    command_finish_with(task, ERR_FORBIDDEN); /* it reads nothing */
+  else if (event.kind == KIND_NOTICE)
+    notify(caller, &event, task);
+  else
+    send_in_dialog(caller, &event, task);
 }
 
 static void send_to_room(struct caller *caller, const struct command *command, struct task *task)
 {
   char hash[DEDUPE_BYTES];
   struct envelope event;
-  fill_message(caller, command, &event);
+  fill_message(caller, command, speaker(caller, command), &event);
   task->ts_ms = event.ts_ms;
   event.to = command_party(directory_find(caller->node->backend, OWNER_ROOM, command->to.id));
-  event.keep = caller->protocol->room_keep;
+  event.keep = event.kind == KIND_NOTICE ? KEEP_LOG : caller->protocol->room_keep;
   text_reset(&rest);
   envelope_write_rest(&rest, &event);
   struct room_send send = {.room = command->to.id,
-                           .user = caller->user.id,
+                           .user = event.kind == KIND_NOTICE ? (struct slice){0} : event.from.id,
                            .dedupe = dedupe_hash(&event, hash),
                            .rest = text_slice(&rest),
                            .stored = event.keep != KEEP_NEVER};

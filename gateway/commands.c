@@ -14,6 +14,11 @@ bool command_other_of(struct slice dialog, struct slice user, struct slice *othe
   return slice_equal(first, user) || slice_equal(second, user);
 }
 
+bool command_speaks_for(const struct caller *caller, const struct command *command)
+{
+  return caller->admin && command->kind == COMMAND_SEND && command->user.kind != ADDRESS_NONE;
+}
+
 struct party command_party(const struct entry *entry)
 {
   static const enum party_kind kinds[] = {

@@ -26,6 +26,9 @@ struct frame *command_reply(const struct task *task, struct session *session,
                             const struct outcome *outcome);
 void command_done(struct task *task);
 
+/* Is it the operator's, in the name of the command's `user`? */
+bool command_speaks_for(const struct caller *caller, const struct command *command);
+
 /* May the caller's user have connections besides it? They are told what it does. */
 bool command_is_shared(const struct caller *caller);
 
@@ -56,7 +59,17 @@ command_fn command_send;
 void command_forget_replies(struct session *session); /* that wait for an event */
 
 /* command_message.c: what is about a message that was sent before. */
-command_fn command_edit, command_delete, command_react, command_get_message, command_read_message;
+command_fn command_edit, command_delete, command_get_message, command_read_message;
+
+/* command_operator.c */
+command_fn command_list_sessions, command_disconnect, command_list_nodes, command_notice,
+    command_get_unread;
+
+/* command_search.c */
+command_fn command_search;
+
+/* command_reaction.c */
+command_fn command_react, command_get_reactions;
 
 /* command_room.c: entering and leaving; reading by names of the client's own. */
 command_fn command_enter, command_exit, command_invite, command_read;

@@ -188,6 +188,13 @@ static const struct {
     [COMMAND_LIST_PEOPLE] = {command_list_people, KNOWN, OF_ROOM},
     [COMMAND_GET_STANDING] = {command_get_standing, KNOWN, OF_ROOM},
     [COMMAND_SET_ROLE] = {command_set_role, KNOWN, OF_ROOM},
+    [COMMAND_GET_REACTIONS] = {command_get_reactions, UNADDRESSED, OF_ANY},
+    [COMMAND_GET_UNREAD] = {command_get_unread, KNOWN, OF_ANY},
+    [COMMAND_SEARCH] = {command_search, KNOWN, OF_ANY},
+    [COMMAND_LIST_SESSIONS] = {command_list_sessions, UNADDRESSED, OF_ANY},
+    [COMMAND_DISCONNECT] = {command_disconnect, UNADDRESSED, OF_ANY},
+    [COMMAND_LIST_NODES] = {command_list_nodes, UNADDRESSED, OF_ANY},
+    [COMMAND_NOTICE] = {command_notice, KNOWN, OF_ANY},
 };
 
 /* ---- addresses ---------------------------------------------------------------------- */
@@ -227,6 +234,20 @@ static bool ask_about_key(const struct caller *caller, const struct command *com
          !credential_is(command->key, caller->session->credential);
 }
 
+/* A message to a user is in their dialog with whoever speaks; the server's own is in none. */
+static bool ask_about_dialog(const struct caller *caller, const struct command *command,
+                             struct question *question)
+{
+  bool speaks_for = command_speaks_for(caller, command);
+  struct slice speaker = speaks_for ? command->user.id : caller->user.id;
+  if (handlers[command->kind].addressed != MADE || command->to.kind != ADDRESS_USER) return false;
+  if (caller->admin && !speaks_for) return false;
+  question->what = ASK_ENTRY;
+  question->kind = OWNER_DIALOG;
+  question->id = directory_dialog_id(speaker, command->to.id, question->dialog);
+  return !directory_find(caller->node->backend, OWNER_DIALOG, question->id);
+}
+
 /* The first thing that the command names and the directory does not hold. False: none. */
 static bool ask(const struct caller *caller, const struct command *command,
                 struct question *question)
@@ -236,11 +257,7 @@ static bool ask(const struct caller *caller, const struct command *command,
   if (handlers[command->kind].addressed == UNADDRESSED) return false;
   if (ask_about(backend, &command->to, false, question)) return true;
   if (ask_about(backend, &command->user, true, question)) return true;
-  if (command->to.kind != ADDRESS_USER) return false;
-  question->what = ASK_ENTRY;
-  question->kind = OWNER_DIALOG;
-  question->id = directory_dialog_id(caller->user.id, command->to.id, question->dialog);
-  return !directory_find(backend, OWNER_DIALOG, question->id);
+  return ask_about_dialog(caller, command, question);
 }
 
 /* Whom a number or UUID stands for: a room, a user, or the other one of a dialog that is
