@@ -80,9 +80,10 @@ static void enter_conversation(struct caller *caller, const struct command *comm
   }
   char id[COMMAND_DIALOG_ID_BYTES];
   struct slice dialog = directory_dialog_id(caller->user.id, command->to.id, id);
-  to = command_party(directory_find(backend, OWNER_DIALOG, dialog));
-  visit->event.dialog = party_copy(&visit->arena, to);
-  visit->owner = (struct owner){OWNER_DIALOG, visit->event.dialog.id};
+  const struct entry *entry = directory_find(backend, OWNER_DIALOG, dialog);
+  /* What the server wrote is in none. */
+  if (entry) visit->event.dialog = party_copy(&visit->arena, command_party(entry));
+  visit->owner = (struct owner){OWNER_DIALOG, arena_copy(&visit->arena, dialog)};
   then(visit, caller);
 }
 

@@ -213,9 +213,7 @@ static void send_direct(struct caller *caller, const struct command *command, st
   fill_message(caller, command, speaker(caller, command), &event);
   event.to = command_party(directory_find(backend, OWNER_USER, command->to.id));
   task->ts_ms = event.ts_ms;
-  if (is_server(event.to.id))
-    command_finish_with(task, ERR_FORBIDDEN); /* it reads nothing */
-  else if (event.kind == KIND_NOTICE)
+  if (event.kind == KIND_NOTICE)
     notify(caller, &event, task);
   else
     send_in_dialog(caller, &event, task);

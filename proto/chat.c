@@ -162,9 +162,12 @@ static enum err read_chat(struct arena *arena, unsigned wants, struct slice raw,
   if (!json_is_string(raw)) return ERR_MALFORMED;
   struct slice id = json_string(arena, raw);
   enum err err = address_parse(id, &command->to);
-  /* Notices come from a reserved id. That is nobody's address; but the message's id alone
-   * tells where it is. */
-  if ((wants & WANTS_MESSAGE) && identity_check(id) == ERR_FORBIDDEN) return ERR_OK;
+  /* Notices come from a reserved id. That is nobody's to write to; but what it wrote can be
+   * read, and marked as read. */
+  if ((wants & WANTS_MESSAGE) && slice_is(id, "server")) {
+    command->to = (struct address){.kind = ADDRESS_USER, .id = id};
+    return ERR_OK;
+  }
   if (err == ERR_OK && (wants & WANTS_ROOM) && command->to.kind != ADDRESS_ROOM)
     err = ERR_MALFORMED;
   return err;
