@@ -147,15 +147,6 @@ void native_append_message(struct text *out, struct arena *arena, const struct e
   text_append_char(out, '}');
 }
 
-struct slice native_number_text(struct arena *arena, uint64_t number)
-{
-  struct text text = {0};
-  text_append_number(&text, number);
-  struct slice copy = arena_copy(arena, text_slice(&text));
-  text_free(&text);
-  return copy;
-}
-
 void native_begin_list(struct text *out, const char *name)
 {
   text_append_named_string(out, SLICE("{"), slice_of(name));

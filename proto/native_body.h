@@ -55,9 +55,6 @@ void native_append_message(struct text *out, struct arena *arena, const struct e
 /* ,"name":"value", or null where it is empty; the slice is `,"name":`. */
 void native_append_or_null(struct text *out, struct slice name, struct slice value);
 
-/* A cursor that is a number, in the arena. */
-struct slice native_number_text(struct arena *arena, uint64_t number);
-
 /* {"name":[ and ],"cursor":"…"}, which is null at the end of a list. */
 void native_begin_list(struct text *out, const char *name);
 int native_end_list(struct text *out, struct slice cursor);

@@ -160,8 +160,7 @@ static void append_messages(struct arena *arena, const struct envelope *messages
   }
 }
 
-/* Oldest first. There are older ones where as many came as were asked for; the part before
- * ends before the oldest of these. */
+/* Oldest first; without the one that the part ends before. */
 int native_encode_messages(struct arena *arena, const struct http_call *call,
                            const struct outcome *outcome, struct text *out)
 {
@@ -169,12 +168,9 @@ int native_encode_messages(struct arena *arena, const struct http_call *call,
   enum err err = read_part(arena, call, &part);
   if (err != ERR_OK) return native_error(call, err, out);
   size_t count = outcome->message_count;
-  bool more = count >= part.count && count > 0;
-  struct slice cursor = {NULL, 0};
-  if (more) cursor = native_number_text(arena, outcome->messages[0].id);
   if (count && outcome->messages[count - 1].id == part.before) count--;
   append_messages(arena, outcome->messages, count, out);
-  return native_end_list(out, cursor);
+  return native_end_list(out, outcome->cursor);
 }
 
 int native_encode_unread(struct arena *arena, const struct http_call *call,

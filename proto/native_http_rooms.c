@@ -155,10 +155,15 @@ static struct slice next_offset(struct arena *arena, const struct http_call *cal
                                 const struct outcome *outcome)
 {
   uint64_t offset;
-  struct slice cursor = {NULL, 0};
-  if (read_offset(arena, call, &offset) != ERR_OK || !outcome->count) return cursor;
+  struct slice none = {NULL, 0};
+  if (read_offset(arena, call, &offset) != ERR_OK || !outcome->count) return none;
   offset += outcome->count;
-  return offset < outcome->total ? native_number_text(arena, offset) : cursor;
+  if (offset >= outcome->total) return none;
+  struct text text = {0};
+  text_append_number(&text, offset);
+  struct slice cursor = arena_copy(arena, text_slice(&text));
+  text_free(&text);
+  return cursor;
 }
 
 static int show_people(struct arena *arena, const struct http_call *call,

@@ -158,6 +158,7 @@ static const struct {
     {"nobody of five", {.total = 5}},
     {"two unread of more", {.messages = unread, .message_count = 2, .cursor = TEXT("131074")}},
     {"messages", {.messages = messages, .message_count = 3}},
+    {"messages of more", {.messages = messages, .message_count = 3, .cursor = TEXT("65537")}},
     {"what no text tells", {.messages = textless, .message_count = 2}},
     {"one message", {.messages = &messages[1], .message_count = 1}},
     {"sent", {.message_id = 65540, .ts_ms = 1700000000004}},
