@@ -1,6 +1,6 @@
-/* Rooms: record, members, bans, log; who attends the lobby. Scripts on the room's
- * tag (scripts/room_*.lua). The room `lobby` exists from the start: public, open,
- * logged, number 1. */
+/* What happens in rooms: sending, entering and leaving, their logs; who attends the lobby.
+ * Scripts on the room's tag. What rooms are: rooms.h. The room `lobby` exists from the
+ * start: public, open, logged, number 1. */
 #ifndef PARLEY_BACKEND_CONVERSATION_H
 #define PARLEY_BACKEND_CONVERSATION_H
 
@@ -26,7 +26,7 @@ void room_page(struct backend *backend, struct slice room, uint64_t after_seq, u
 /* Makes `user` a member (ERR_OK also when already one: then the room is told nothing),
  * publishes `rest` on the room's channel where `told`, and a copy on the user's, so that
  * all the user's connections begin to hear the room. ERR_NOT_FOUND, ERR_FORBIDDEN (banned),
- * ERR_NOT_IN_ROOM (closed and not invited). The member's cursor starts at the
+ * ERR_NOT_IN_ROOM (closed, not invited and not the owner). The member's cursor starts at the
  * room's newest seq. `repeated`: a member already. A crash between the room's tag and
  * the user's is completed by entering again. */
 void room_enter(struct backend *backend, struct slice room, struct slice user, struct slice rest,

@@ -2,18 +2,19 @@
  * Sending, entering and leaving: conversation.h. All of one room stands on its tag:
  *
  *   parley:room:{den}:record     num uuid name description owner creator created open public keep ...
- *   parley:room:{den}:members|admins|bans|invites    sets of user ids; the owner is a member
+ *   parley:room:{den}:members|admins|bans|invites    sets of user ids; admins are members
  *   parley:rooms                 zset room id -> number: all rooms (one key, for lists)
  *   parley:rooms:public          set of ids: those that every concord client hears
  *   parley:user:{31}:rooms|bans  sets of room ids, the user's side of it
  *
  * Who may: what a script decides by who the caller is in the room; `force` (the operator)
- * may all. The owner can be neither kicked nor banned.
+ * may all. The owner can be neither kicked nor banned, not by the operator either. An owner who
+ * leaves (room_exit) stays the owner and may all as before; an admin who does is none any more.
  *
  *   invite                    members to an open room; admins and the owner to a closed one
  *   kick, ban, unban          admins and the owner; an admin only by the owner
  *   admins                    the owner
- *   owner                     the owner (who stays a member and an admin)
+ *   owner                     the owner (who stays an admin where a member)
  *   edit                      admins and the owner
  *   delete                    the owner, the creator
  *
@@ -39,7 +40,8 @@ typedef void room_fn(void *arg, enum err err, const struct room *room);
 
 /* Makes a room whose owner, and first member, is `owner` (empty: nobody; then it has no
  * member). The id's form was checked (identity_check_room). ERR_CONFLICT: there is one, or its
- * UUID is somebody else's. Publishes nothing: all_tell comes behind. */
+ * UUID is somebody else's. ERR_MALFORMED (texts as account.h). Publishes nothing: all_tell comes
+ * behind. A deletion of that id that a crash left half done is completed first. */
 struct room_new {
   struct slice id, name, description, owner;
   bool open, is_public, logged;
@@ -55,18 +57,21 @@ void room_get(struct backend *backend, struct slice room, room_fn *done, void *a
 
 /* Rooms with a number above `after_num`, by number, at most `count`; of those only that are
  * public, or that `user` is a member of; all where `user` is empty. `next`: the number to go
- * on behind, 0 at the end. */
+ * on behind, 0 at the end. There may be fewer than `count`, or none, in front of the end: a part
+ * ends at 1,000, or when 4,000 were looked at. */
 typedef void rooms_fn(void *arg, enum err err, const struct room *rooms, size_t count,
                       uint64_t next);
 void room_list(struct backend *backend, struct slice user, uint64_t after_num, unsigned count,
                rooms_fn *done, void *arg);
 
-/* The ids of all public rooms, the lobby among them; and of a user's rooms. */
+/* The ids of all public rooms, the lobby among them; and of a user's rooms. What a crash left
+ * there may be no room any more. */
 void rooms_public(struct backend *backend, ids_fn *done, void *arg);
 void rooms_of_user(struct backend *backend, struct slice user, ids_fn *done, void *arg);
 
-/* Changes what is given (data NULL, not `set`: left as it is). ERR_NOT_FOUND, ERR_FORBIDDEN,
- * ERR_MALFORMED (texts as account.h). */
+/* Changes what is given (data NULL, not `set`: left as it is). A name that is empty is the id
+ * again. `logged` is of what is said from now on. ERR_NOT_FOUND, ERR_FORBIDDEN (the lobby stays
+ * open, public and logged), ERR_MALFORMED (texts as account.h). */
 struct room_edit {
   struct slice room, by;
   bool force;
@@ -81,13 +86,14 @@ void room_edit(struct backend *backend, const struct room_edit *edit, err_fn *do
  * rooms; each member's side. `event` is published on the room's channel first, in the script.
  * A room of the same id that is made later has the same UUID and another number.
  * ERR_NOT_FOUND; ERR_FORBIDDEN, also for the lobby. Many members go in parts; done again, it
- * completes what a crash left. */
+ * completes what a crash left, also when the directory does not find the room any more. */
 void room_delete(struct backend *backend, struct slice room, struct slice by, bool force,
                  struct slice event, err_fn *done, void *arg);
 
-/* The ids of those who are something in a room, in a stable order, from `offset` on; `total`
- * of all. `rights`: ERR_FORBIDDEN unless `by` may read the room (a member, or it is public);
- * bans and invites are for admins and the owner. ERR_NOT_FOUND. */
+/* The ids of those who are something in a room, in a stable order, from `offset` on, at most
+ * 1,000; `total` of all. The owner is not among the admins. ERR_FORBIDDEN unless `by` may read
+ * the room (a member, or it is public and they are not banned); bans and invites are for admins
+ * and the owner. ERR_NOT_FOUND. */
 enum room_role { ROOM_MEMBERS, ROOM_ADMINS, ROOM_BANS, ROOM_INVITES };
 struct room_people {
   struct slice room, by;
@@ -102,11 +108,12 @@ void room_people(struct backend *backend, const struct room_people *which, peopl
                  void *arg);
 
 /* One user's role is given or taken:
- *   ROOM_MEMBERS  taken: a kick; given (`force` alone): a member without having been invited
- *   ROOM_ADMINS   of a member; ERR_NOT_IN_ROOM where the user is none
+ *   ROOM_MEMBERS  taken: a kick (to leave is room_exit); given (`force` alone): a member without
+ *                 having been invited, ERR_FORBIDDEN where banned
+ *   ROOM_ADMINS   given to a member; ERR_NOT_IN_ROOM where the user is none
  *   ROOM_BANS     given: a ban, which is a kick besides and ends an invitation and the admin's
  *                 rights; taken: may come again
- *   ROOM_INVITES  taken: may come no more (given: room_invite)
+ *   ROOM_INVITES  taken: may come no more; given: as room_invite, told each time
  * ERR_OK and `repeated` where it was so already: then nobody is told. `room_event` is published
  * on the room's channel where membership changed (room.exited, room.entered), `user_event` on
  * the user's wherever something changed. ERR_NOT_FOUND, ERR_FORBIDDEN, ERR_NOT_IN_ROOM (`by`
@@ -121,7 +128,7 @@ struct room_change_role {
 void room_change_role(struct backend *backend, const struct room_change_role *change,
                       stamp_fn *done, void *arg);
 
-/* The new owner must be a member (ERR_NOT_IN_ROOM). */
+/* The new owner must be a member (ERR_NOT_IN_ROOM). ERR_NOT_FOUND, ERR_FORBIDDEN. */
 void room_change_owner(struct backend *backend, struct slice room, struct slice by, bool force,
                        struct slice user, err_fn *done, void *arg);
 

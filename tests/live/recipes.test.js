@@ -44,6 +44,14 @@ test('every recipe of backend/README.md runs, and says something', { timeout: 60
     const id = '96efb2f864b6cbf00197535a6b980f82f3949481';
     await world.redis.command('HSET', 'parley:user:{31}:keys', id, `key ${Date.now()} ${Date.now() + 1e6}`);
     await world.redis.command('SET', `parley:key:{${id}}`, '31');
+    // Somebody is everything that one can be in a room.
+    await world.redis.command('HSET', 'parley:room:{lobby}:record', 'owner', 'boss');
+    for (const [role, user] of [['admins', '31'], ['bans', 'bob'], ['invites', 'carol']]) {
+      await world.redis.command('SADD', `parley:room:{lobby}:${role}`, user);
+    }
+    await world.redis.command('SADD', 'parley:user:{bob}:bans', 'den');
+    const message = await world.redis.command('LINDEX', 'parley:room:{lobby}:log', '0');
+    await world.redis.command('HSET', 'parley:room:{lobby}:reactions', message, '[["+1","31"]]');
     const commands = recipes();
     assert.ok(commands.length >= 5, `only ${commands.length} recipes`);
     const silent = [];
