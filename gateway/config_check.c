@@ -8,6 +8,7 @@
 
 #include "backend.h"
 #include "redis_url.h"
+#include "tls.h"
 
 enum { NAME_MAX_BYTES = 64, WARNINGS_MAX = 16, TOKEN_GOOD_BYTES = 16 };
 
@@ -74,6 +75,17 @@ static bool listens_beyond_loopback(const struct config *config)
 {
   struct ip ip;
   return !ip_read(slice_of(config->listen), &ip) || !ip_is_loopback(&ip);
+}
+
+/* Whether there is TLS at all is settled when it starts: the listener is another. */
+static bool check_tls(const struct config *config, struct complaint complaint)
+{
+  char reason[512] = "";
+  if (!*config->tls_cert && !*config->tls_key) return true;
+  if (!*config->tls_cert || !*config->tls_key)
+    return complain(complaint, "tls-cert and tls-key: one needs the other");
+  if (tls_check(config->tls_cert, config->tls_key, reason, sizeof reason)) return true;
+  return complain(complaint, "%s", reason);
 }
 
 static bool check_listen(const struct config *config, struct complaint complaint)
@@ -214,10 +226,10 @@ static bool read_routes(struct config *config, struct complaint complaint)
 bool config_complete(struct config *config, struct complaint complaint)
 {
   return check_names(config, complaint) && check_listen(config, complaint) &&
-         check_redis(config, complaint) && check_sizes(config, complaint) &&
-         check_auth(config, complaint) && check_token_secret(config, complaint) &&
-         check_origins(config, complaint) && read_networks(config, complaint) &&
-         read_routes(config, complaint);
+         check_tls(config, complaint) && check_redis(config, complaint) &&
+         check_sizes(config, complaint) && check_auth(config, complaint) &&
+         check_token_secret(config, complaint) && check_origins(config, complaint) &&
+         read_networks(config, complaint) && read_routes(config, complaint);
 }
 
 bool config_allows_origin(const struct config *config, struct slice origin)

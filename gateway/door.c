@@ -14,6 +14,7 @@
 #include "metrics.h"
 #include "request_head.h"
 #include "session.h"
+#include "tls.h"
 
 enum {
   PATIENCE_MS = 10000, /* for a head to arrive, and for Redis to answer */
@@ -34,6 +35,7 @@ static void read_peer(struct door *door)
 {
   struct sockaddr_storage address = {0};
   socklen_t len = sizeof address;
+  if (tls_peer(door->node->tls, lws_get_socket_fd(door->wsi), &door->ip)) return;
   if (getpeername(lws_get_socket_fd(door->wsi), (struct sockaddr *)&address, &len) == 0)
     ip_from_socket((struct sockaddr *)&address, &door->ip);
 }

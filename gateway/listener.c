@@ -13,6 +13,7 @@
 #include "loop.h"
 #include "protocol.h"
 #include "session.h"
+#include "tls.h"
 
 enum {
   /* Idle memory against pieces: a message up to this long arrives in one. */
@@ -201,7 +202,7 @@ bool listener_start(struct node *node)
   const struct config *config = node->config;
   bool any = strcmp(config->listen, "*") == 0;
   struct lws_context_creation_info info = {
-      .port = (int)config->port,
+      .port = *config->tls_cert ? CONTEXT_PORT_NO_LISTEN_SERVER : (int)config->port,
       .iface = any ? NULL : config->listen,
       .protocols = make_protocols(),
       .options = LWS_SERVER_OPTION_VALIDATE_UTF8 | LWS_SERVER_OPTION_ALLOW_LISTEN_SHARE |
@@ -219,11 +220,14 @@ bool listener_start(struct node *node)
   lws_set_log_level(LLL_ERR | LLL_WARN, on_log);
   loop_use(&info, node->base, &gate);
   node->context = lws_create_context(&info);
-  return node->context != NULL;
+  if (node->context && *config->tls_cert) node->tls = tls_new(node);
+  return node->context && (node->tls || !*config->tls_cert);
 }
 
 void listener_stop(struct node *node)
 {
+  if (node->tls) tls_free(node->tls);
+  node->tls = NULL;
   if (node->context) lws_context_destroy(node->context);
   node->context = NULL;
 }

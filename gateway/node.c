@@ -21,6 +21,7 @@
 #include "presence.h"
 #include "session.h"
 #include "sync.h"
+#include "tls.h"
 
 enum {
   TICK_MS = 100,
@@ -180,6 +181,7 @@ static void on_reload(evutil_socket_t fd, short what, void *arg)
   log_event(LOG_INFO, "reloaded", LOG_T("restart_needed", text_slice(&restart_needed)));
   text_free(&restart_needed);
   run->node.config = fresh;
+  if (run->node.tls) tls_reload(run->node.tls);
   if (run->reloaded) {
     config_free(run->reloaded);
     free(run->reloaded);

@@ -22,6 +22,7 @@ struct callers;
 struct public_rooms;
 struct sessions;
 struct attendance;
+struct tls;
 struct acquaintance;
 
 struct node {
@@ -29,6 +30,7 @@ struct node {
   const char *id;              /* <node-id>.<worker>; the hash tag of the node's keys */
   struct event_base *base;
   struct lws_context *context;
+  struct tls *tls; /* the listener, where there is TLS; NULL: libwebsockets listens itself */
   struct backend *backend;
   struct callers *callers;
   struct public_rooms *public_rooms;

@@ -1,0 +1,292 @@
+/* See tls.h. */
+#include "tls.h"
+
+#include <arpa/inet.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
+#include <event2/listener.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uthash.h>
+#include <utlist.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "metrics.h"
+
+enum {
+  BACKLOG = 4096,
+  HANDSHAKES_AT_MOST = 1024, /* under way; more are dropped: they cost a key exchange each */
+  HANDSHAKE_SECONDS = 10,
+  WAITING_BYTES = 128 * 1024, /* of one direction; above, its source is not read */
+  REASON_BYTES = 256,
+};
+
+/* One connection. */
+struct conduit {
+  UT_hash_handle hh;           /* by fd, of those that are JOINED */
+  struct conduit *prev, *next; /* all of them */
+  struct tls *tls;
+  enum { HANDSHAKE, JOINED, ENDING } state; /* ENDING: only what waits for the client is left */
+  struct bufferevent *outer, *inner;        /* the client's side; libwebsockets', while JOINED */
+  int fd;                                   /* libwebsockets' end */
+  struct ip peer;
+};
+
+struct tls {
+  struct node *node;
+  SSL_CTX *context;
+  struct evconnlistener *listener;
+  struct conduit *conduits, *joined; /* a list; a table by libwebsockets' descriptor */
+  unsigned handshakes;               /* under way */
+};
+
+/* ---- the certificate ------------------------------------------------------------------- */
+
+static void complain(const char *what, const char *file, char *error, size_t error_bytes)
+{
+  char reason[REASON_BYTES];
+  ERR_error_string_n(ERR_get_error(), reason, sizeof reason);
+  ERR_clear_error();
+  snprintf(error, error_bytes, "%s %s: %s", what, file, reason);
+}
+
+/* RFC 9113 is not spoken: a client that offers HTTP/1.1 (RFC 7301) is told so. */
+static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+                           const unsigned char *in, unsigned in_len, void *arg)
+{
+  static const unsigned char http_1_1[] = "\x08http/1.1";
+  (void)ssl;
+  (void)arg;
+  unsigned char *chosen;
+  if (SSL_select_next_proto(&chosen, out_len, http_1_1, sizeof http_1_1 - 1, in, in_len) !=
+      OPENSSL_NPN_NEGOTIATED)
+    return SSL_TLSEXT_ERR_NOACK;
+  *out = chosen;
+  return SSL_TLSEXT_ERR_OK;
+}
+
+static SSL_CTX *context_new(const char *cert, const char *key, char *error, size_t error_bytes)
+{
+  SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+  if (!context) return NULL;
+  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS); /* idle connections are the most */
+  SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
+  if (SSL_CTX_use_certificate_chain_file(context, cert) != 1)
+    complain("tls-cert", cert, error, error_bytes);
+  else if (SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1 ||
+           SSL_CTX_check_private_key(context) != 1)
+    complain("tls-key", key, error, error_bytes);
+  else
+    return context;
+  SSL_CTX_free(context);
+  return NULL;
+}
+
+bool tls_check(const char *cert, const char *key, char *error, size_t error_bytes)
+{
+  SSL_CTX *context = context_new(cert, key, error, error_bytes);
+  SSL_CTX_free(context);
+  return context != NULL;
+}
+
+/* ---- connections ------------------------------------------------------------------------- */
+
+/* libwebsockets' side is gone, or goes by this. */
+static void unjoin(struct conduit *conduit)
+{
+  HASH_DEL(conduit->tls->joined, conduit);
+  bufferevent_free(conduit->inner);
+  conduit->inner = NULL;
+  conduit->state = ENDING;
+}
+
+static void conduit_free(struct conduit *conduit)
+{
+  if (conduit->state == HANDSHAKE) conduit->tls->handshakes--;
+  if (conduit->state == JOINED) unjoin(conduit);
+  DL_DELETE(conduit->tls->conduits, conduit);
+  SSL *ssl = bufferevent_openssl_get_ssl(conduit->outer);
+  /* Without waiting for the peer's close_notify (RFC 8446, 6.1). */
+  SSL_set_shutdown(ssl, SSL_RECEIVED_SHUTDOWN);
+  SSL_shutdown(ssl);
+  bufferevent_free(conduit->outer);
+  free(conduit);
+}
+
+static struct bufferevent *other(const struct conduit *conduit, const struct bufferevent *one)
+{
+  return one == conduit->outer ? conduit->inner : conduit->outer;
+}
+
+static void on_read(struct bufferevent *from, void *arg)
+{
+  struct conduit *conduit = arg;
+  struct bufferevent *to = other(conduit, from);
+  struct evbuffer *waiting = bufferevent_get_output(to);
+  evbuffer_add_buffer(waiting, bufferevent_get_input(from));
+  if (evbuffer_get_length(waiting) > WAITING_BYTES) bufferevent_disable(from, EV_READ);
+}
+
+/* All that waited is out. */
+static void on_written(struct bufferevent *to, void *arg)
+{
+  struct conduit *conduit = arg;
+  if (conduit->state == ENDING)
+    conduit_free(conduit);
+  else
+    bufferevent_enable(other(conduit, to), EV_READ);
+}
+
+/* What libwebsockets said last is still told to the client; what a client says that has gone, to
+ * nobody. */
+static void end_side(struct conduit *conduit, const struct bufferevent *side)
+{
+  bool told = !evbuffer_get_length(bufferevent_get_output(conduit->outer));
+  if (conduit->state != JOINED || side == conduit->outer || told) {
+    conduit_free(conduit);
+    return;
+  }
+  unjoin(conduit);
+  bufferevent_disable(conduit->outer, EV_READ);
+}
+
+static void on_event(struct bufferevent *side, short what, void *arg);
+
+/* The handshake is done: libwebsockets gets its end of a socket pair. */
+static void join(struct conduit *conduit)
+{
+  struct tls *tls = conduit->tls;
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) {
+    conduit_free(conduit);
+    return;
+  }
+  conduit->inner = bufferevent_socket_new(tls->node->base, ends[0], BEV_OPT_CLOSE_ON_FREE);
+  conduit->fd = ends[1];
+  conduit->state = JOINED;
+  tls->handshakes--;
+  HASH_ADD_INT(tls->joined, fd, conduit);
+  bufferevent_set_timeouts(conduit->outer, NULL, NULL);
+  bufferevent_setcb(conduit->outer, on_read, on_written, on_event, conduit);
+  bufferevent_setcb(conduit->inner, on_read, on_written, on_event, conduit);
+  bufferevent_enable(conduit->inner, EV_READ | EV_WRITE);
+  on_read(conduit->outer, conduit); /* what came with the handshake */
+  /* Where it is refused, libwebsockets closes its end, and on_event follows. */
+  (void)lws_adopt_socket(tls->node->context, ends[1]);
+}
+
+static void on_event(struct bufferevent *side, short what, void *arg)
+{
+  struct conduit *conduit = arg;
+  if ((what & BEV_EVENT_CONNECTED) && conduit->state == HANDSHAKE)
+    join(conduit);
+  else if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT))
+    end_side(conduit, side);
+}
+
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
+                      int len, void *arg)
+{
+  struct tls *tls = arg;
+  static const struct timeval patience = {HANDSHAKE_SECONDS, 0};
+  int yes = 1;
+  (void)listener;
+  (void)len;
+  if (tls->handshakes >= HANDSHAKES_AT_MOST ||
+      tls->node->connections >= tls->node->config->max_connections) {
+    metric_add_at(METRIC_UPGRADES_REFUSED, ERR_OVERLOADED, 1);
+    close(fd);
+    return;
+  }
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+  struct conduit *conduit = memory_zalloc(sizeof *conduit);
+  conduit->tls = tls;
+  ip_from_socket(address, &conduit->peer);
+  DL_APPEND(tls->conduits, conduit);
+  tls->handshakes++;
+  conduit->outer = bufferevent_openssl_socket_new(tls->node->base, fd, SSL_new(tls->context),
+                                                  BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
+  bufferevent_openssl_set_allow_dirty_shutdown(conduit->outer, 1);
+  bufferevent_setcb(conduit->outer, NULL, NULL, on_event, conduit);
+  bufferevent_set_timeouts(conduit->outer, &patience, &patience);
+  bufferevent_enable(conduit->outer, EV_READ | EV_WRITE);
+}
+
+bool tls_peer(const struct tls *tls, int fd, struct ip *ip)
+{
+  const struct conduit *conduit = NULL;
+  if (tls) HASH_FIND_INT(tls->joined, &fd, conduit);
+  if (conduit) *ip = conduit->peer;
+  return conduit != NULL;
+}
+
+/* ---- listening ---------------------------------------------------------------------------- */
+
+static struct evconnlistener *bind_to(struct tls *tls, const struct sockaddr *address, size_t len)
+{
+  return evconnlistener_new_bind(tls->node->base, on_accept, tls,
+                                 LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE |
+                                     LEV_OPT_REUSEABLE_PORT,
+                                 BACKLOG, address, (int)len);
+}
+
+/* "*": all addresses of both kinds, where the machine has both. */
+static struct evconnlistener *listen_on(struct tls *tls)
+{
+  const struct config *config = tls->node->config;
+  uint16_t port = htons((uint16_t)config->port);
+  struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = port};
+  struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = port};
+  bool any = strcmp(config->listen, "*") == 0;
+  struct evconnlistener *listener = NULL;
+  if (any || inet_pton(AF_INET6, config->listen, &six.sin6_addr) == 1)
+    listener = bind_to(tls, (struct sockaddr *)&six, sizeof six);
+  if (!listener && (any || inet_pton(AF_INET, config->listen, &four.sin_addr) == 1))
+    listener = bind_to(tls, (struct sockaddr *)&four, sizeof four);
+  return listener;
+}
+
+struct tls *tls_new(struct node *node)
+{
+  char error[REASON_BYTES * 2] = "it cannot listen there";
+  struct tls *tls = memory_zalloc(sizeof *tls);
+  tls->node = node;
+  tls->context = context_new(node->config->tls_cert, node->config->tls_key, error, sizeof error);
+  if (tls->context) tls->listener = listen_on(tls);
+  if (tls->listener) return tls;
+  log_event(LOG_ERROR, "tls_failed", LOG_S("error", error));
+  SSL_CTX_free(tls->context);
+  free(tls);
+  return NULL;
+}
+
+void tls_reload(struct tls *tls)
+{
+  char error[REASON_BYTES * 2] = "";
+  const struct config *config = tls->node->config;
+  SSL_CTX *context = context_new(config->tls_cert, config->tls_key, error, sizeof error);
+  if (!context) {
+    log_event(LOG_ERROR, "tls_reload_failed", LOG_S("error", error));
+    return;
+  }
+  SSL_CTX_free(tls->context); /* connections hold what they need of it */
+  tls->context = context;
+  log_event(LOG_INFO, "tls_reloaded", LOG_S("cert", config->tls_cert));
+}
+
+void tls_free(struct tls *tls)
+{
+  evconnlistener_free(tls->listener);
+  while (tls->conduits) conduit_free(tls->conduits);
+  SSL_CTX_free(tls->context);
+  free(tls);
+}
