@@ -18,6 +18,7 @@
 #include "rooms_private.h"
 #include "secret.h"
 #include "store.h"
+#include "topology.h"
 
 /* `backend` first: the rest is nobody else's. */
 struct whole {
@@ -25,6 +26,7 @@ struct whole {
   struct backend_events events;
   struct redis_url url;
   struct redis_tls *tls; /* NULL: none */
+  struct topology *topology;
   bool has_lobby;
 };
 
@@ -132,20 +134,22 @@ static void on_subscribed(void *arg, struct slice channel)
 
 /* ---- readiness ---------------------------------------------------------------------- */
 
+static const char *trouble(const struct whole *whole)
+{
+  const struct backend *backend = &whole->backend;
+  const char *reason = topology_trouble(whole->topology);
+  if (reason) return reason;
+  if (!store_is_up(backend->store)) return "the command link to Redis is down";
+  if (!bus_is_up(backend->bus)) return "the bus link to Redis is down";
+  if (!whole->has_lobby) return "Redis has not answered yet";
+  if (!presence_has_lease(backend->presence)) return "the node's lease is not held yet";
+  if (!probe_proven(backend->probe)) return "what is published does not come back";
+  return NULL;
+}
+
 bool backend_ready(const struct backend *backend, const char **why)
 {
-  const struct whole *whole = (const struct whole *)backend;
-  const char *reason = NULL;
-  if (!store_is_up(backend->store))
-    reason = "the command link to Redis is down";
-  else if (!bus_is_up(backend->bus))
-    reason = "the bus link to Redis is down";
-  else if (!whole->has_lobby)
-    reason = "Redis has not answered yet";
-  else if (!presence_has_lease(backend->presence))
-    reason = "the node's lease is not held yet";
-  else if (!probe_proven(backend->probe))
-    reason = "what is published does not come back";
+  const char *reason = trouble((const struct whole *)backend);
   if (why && reason) *why = reason;
   return !reason;
 }
@@ -156,10 +160,17 @@ static void open_links(struct whole *whole)
 {
   struct backend *backend = &whole->backend;
   const struct backend_options *options = &backend->options;
-  backend->store = store_new(&(struct store_options){
+  whole->topology = topology_new(&(struct topology_options){
       .base = options->base,
       .url = &whole->url,
       .tls = whole->tls,
+      .prefix = options->prefix,
+      .node = options->node,
+      .timeout_ms = options->limits.command_timeout_ms,
+  });
+  backend->store = store_new(&(struct store_options){
+      .base = options->base,
+      .topology = whole->topology,
       .prefix = options->prefix,
       .node = options->node,
       .timeout_ms = options->limits.command_timeout_ms,
@@ -170,11 +181,9 @@ static void open_links(struct whole *whole)
   });
   backend->bus = bus_new(&(struct bus_options){
       .base = options->base,
-      .url = &whole->url,
-      .tls = whole->tls,
+      .topology = whole->topology,
       .prefix = options->prefix,
       .node = options->node,
-      .timeout_ms = options->limits.command_timeout_ms,
       .up = on_bus_up,
       .down = on_bus_down,
       .message = on_message,
@@ -237,6 +246,7 @@ void backend_free(struct backend *backend)
   passwords_free(backend->passwords); /* while those who wait for it can be answered */
   bus_free(backend->bus);
   store_free(backend->store);
+  topology_free(whole->topology);
   probe_free(backend->probe);
   presence_free(backend->presence);
   pushes_free(backend->pushes);

@@ -20,6 +20,7 @@
 #include "page.h"
 #include "resp.h"
 #include "store.h"
+#include "topology.h"
 
 enum { BATCH_CHANNELS = 256 };
 
@@ -38,6 +39,8 @@ struct channel {
 struct bus {
   struct bus_options options;
   struct link *link;
+  struct topology_watcher watcher;
+  unsigned version; /* of the master */
   struct channel *table, *wanted, *leaving;
   size_t unconfirmed; /* ASKED, and not answered */
   struct event *flush;
@@ -256,6 +259,21 @@ static void on_down(void *arg)
 
 /* ---- life --------------------------------------------------------------------------- */
 
+static const struct redis_host *locate(void *arg, unsigned tries)
+{
+  (void)tries;
+  return topology_host(topology_master(((struct bus *)arg)->options.topology));
+}
+
+static void on_topology(void *arg)
+{
+  struct bus *bus = arg;
+  unsigned version = topology_master(bus->options.topology)->version;
+  if (bus->version == version) return;
+  bus->version = version;
+  link_move(bus->link);
+}
+
 struct bus *bus_new(const struct bus_options *options)
 {
   struct bus *bus = memory_zalloc(sizeof *bus);
@@ -265,17 +283,17 @@ struct bus *bus_new(const struct bus_options *options)
   struct text name = {0};
   text_append_format(&name, "%s%s:bus", options->prefix, options->node);
   resp_finish(&name);
-  bus->link = link_new(&(struct link_options){
-      .base = options->base,
-      .url = options->url,
-      .tls = options->tls,
-      .name = name.data,
-      .timeout_ms = options->timeout_ms,
-      .up = on_up,
-      .down = on_down,
-      .message = on_message,
-      .arg = bus,
-  });
+  struct link_options link = topology_link(options->topology);
+  link.locate = locate;
+  link.name = name.data;
+  link.up = on_up;
+  link.down = on_down;
+  link.message = on_message;
+  link.arg = bus;
+  bus->link = link_new(&link);
+  bus->version = topology_master(options->topology)->version;
+  bus->watcher = (struct topology_watcher){.changed = on_topology, .arg = bus};
+  topology_watch(options->topology, &bus->watcher);
   text_free(&name);
   return bus;
 }

@@ -5,15 +5,12 @@
 #include "bus.h"
 #include "link.h"
 
-struct redis_tls;
-struct redis_url;
+struct topology;
 
 struct bus_options {
   struct event_base *base;
-  const struct redis_url *url; /* outlives the bus */
-  struct redis_tls *tls;       /* outlives the bus; NULL: none */
+  struct topology *topology; /* outlives the bus */
   const char *prefix, *node;
-  unsigned timeout_ms;
   void (*up)(void *arg);
   void (*down)(void *arg);
   void (*message)(void *arg, struct slice channel, struct slice payload);

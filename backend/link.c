@@ -106,6 +106,17 @@ void link_restart(struct link *link, const char *reason)
   redisAsyncFree(context);
 }
 
+void link_move(struct link *link)
+{
+  link->tries = 0;
+  if (link->state != LINK_WAITING) {
+    link_restart(link, "its master is another one");
+    return;
+  }
+  struct timeval delay = clock_timeval(backoff_ms(0));
+  event_add(link->retry, &delay);
+}
+
 static const char *reason_of(const redisAsyncContext *context)
 {
   const struct link *link = context->data;
@@ -268,12 +279,23 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
 
 /* ---- greeting ----------------------------------------------------------------------- */
 
+/* An array that begins with master, slave or sentinel. */
+static bool is_replica(const redisReply *reply)
+{
+  return reply->type == REDIS_REPLY_ARRAY && reply->elements && reply->element[0]->str &&
+         strcmp(reply->element[0]->str, "slave") == 0;
+}
+
 static void on_greeted(void *arg, enum err err, const struct redisReply *reply)
 {
   struct link *link = arg;
   if (err != ERR_OK || link->state != LINK_GREETING) return;
   if (reply->type == REDIS_REPLY_ERROR) {
     link_restart(link, reply->str);
+    return;
+  }
+  if (is_replica(reply)) {
+    link_restart(link, "it is a replica");
     return;
   }
   if (--link->unanswered) return;
@@ -318,6 +340,7 @@ static void begin_greeting(struct link *link)
     GREET(link, SLICE("SELECT"), slice_of(db));
   }
   GREET(link, SLICE("CLIENT"), SLICE("SETNAME"), slice_of(link->options.name));
+  if (link->options.must_be_master) GREET(link, SLICE("ROLE"));
   if (link->options.greet) link->options.greet(link->options.arg);
   GREET(link, SLICE("PING"));
 }

@@ -4,7 +4,7 @@
  *      ▲                                                                          │
  *      └── refused, lost, an answer overdue, or link_restart ─────────────────────┘
  *
- * The greeting is AUTH, SELECT, CLIENT SETNAME, what the owner adds (scripts to
+ * The greeting is AUTH, SELECT, CLIENT SETNAME, ROLE, what the owner adds (scripts to
  * load), and a PING; nothing else is sent before each of them was answered well.
  * While the link is not up, commands are refused at once; while Redis hangs, they
  * wait for timeout_ms, and then the connection is given up with all of them. So a
@@ -35,6 +35,7 @@ struct link_options {
   const struct redis_host *(*locate)(void *arg, unsigned tries);
   const char *name;         /* what CLIENT LIST and the log show; copied */
   unsigned timeout_ms;      /* how long an answer may take */
+  bool must_be_master;      /* one that ROLE calls a replica is given up */
   void (*greet)(void *arg); /* adds to the greeting with link_greet; may be NULL */
   void (*up)(void *arg);
   void (*down)(void *arg); /* was up, and is no longer */
@@ -84,6 +85,9 @@ void link_greet(struct link *link, const char *command, size_t len);
  * name stands in one of either at a time, until it is answered: hiredis asserts
  * where they overlap. False: not up, nothing was sent. */
 bool link_subscribe(struct link *link, const char *command, size_t len);
+
+/* options.locate leads elsewhere now: gives up a connection, and connects there soon. */
+void link_move(struct link *link);
 
 /* Gives the connection up, for the reason that is logged, and connects again. */
 void link_restart(struct link *link, const char *reason);

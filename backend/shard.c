@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "call.h"
 #include "resp.h"
+#include "topology.h"
 
 enum {
   TRIES_MAX = 3, /* how often a call is sent again after a NOSCRIPT */
@@ -19,6 +20,7 @@ enum {
 struct shard {
   struct shard_options options;
   struct link *link;
+  unsigned version; /* of the master */
   /* While the scripts are being loaded again: those calls that Redis did not know
    * the script of, and those that were made since; the former are the older ones. */
   bool reloading;
@@ -212,12 +214,26 @@ static void on_down(void *arg)
   shard->options.down(shard->options.arg);
 }
 
+static const struct redis_host *locate(void *arg, unsigned tries)
+{
+  (void)tries;
+  return topology_host(((struct shard *)arg)->options.master);
+}
+
+void shard_follow(struct shard *shard)
+{
+  if (shard->version == shard->options.master->version) return;
+  shard->version = shard->options.master->version;
+  link_move(shard->link);
+}
+
 struct shard *shard_new(const struct shard_options *options)
 {
   const struct store_options *store = options->store;
   struct shard *shard = memory_zalloc(sizeof *shard);
   struct text name = {0};
   shard->options = *options;
+  shard->version = options->master->version;
   queue_reset(&shard->unknown);
   queue_reset(&shard->waiting);
   queue_reset(&shard->held);
@@ -227,17 +243,14 @@ struct shard *shard_new(const struct shard_options *options)
   }
   text_append_format(&name, "%s%s:commands", store->prefix, store->node);
   resp_finish(&name);
-  shard->link = link_new(&(struct link_options){
-      .base = store->base,
-      .url = store->url,
-      .tls = store->tls,
-      .name = name.data,
-      .timeout_ms = store->timeout_ms,
-      .greet = on_greet,
-      .up = on_up,
-      .down = on_down,
-      .arg = shard,
-  });
+  struct link_options link = topology_link(store->topology);
+  link.locate = locate;
+  link.name = name.data;
+  link.greet = on_greet;
+  link.up = on_up;
+  link.down = on_down;
+  link.arg = shard;
+  shard->link = link_new(&link);
   text_free(&name);
   return shard;
 }

@@ -18,7 +18,8 @@ struct script_text;
 
 struct shard_options {
   const struct store_options *store;
-  const struct script_text *scripts; /* SCRIPT_COUNT of them; outlive the shard */
+  const struct script_text *scripts;    /* SCRIPT_COUNT of them; outlive the shard */
+  const struct topology_master *master; /* whom it leads to; outlives the shard */
   void (*up)(void *arg);
   void (*down)(void *arg);
   void *arg;
@@ -32,6 +33,9 @@ struct script_text {
 
 struct shard *shard_new(const struct shard_options *options);
 void shard_free(struct shard *shard);
+
+/* Its master may be another one than before. */
+void shard_follow(struct shard *shard);
 struct link *shard_link(const struct shard *shard);
 
 /* Sends it, or keeps it until the scripts are loaded again: its answer goes to call_answer. */

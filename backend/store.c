@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "resp.h"
 #include "shard.h"
+#include "topology.h"
 
 enum {
   SHA1_HEX_BYTES = 40,
@@ -35,6 +36,7 @@ static const bool stores_message[SCRIPT_COUNT] = {
 struct store {
   struct store_options options;
   struct shard *shard;
+  struct topology_watcher watcher;
   struct text command; /* what store_begin and its fellows write */
   bool is_script, is_stored;
   unsigned errors; /* not logged yet */
@@ -284,6 +286,12 @@ void call_free(struct call *call)
 
 /* ---- life --------------------------------------------------------------------------- */
 
+static void on_topology(void *arg)
+{
+  struct store *store = arg;
+  shard_follow(store->shard);
+}
+
 struct store *store_new(const struct store_options *options)
 {
   struct store *store = memory_zalloc(sizeof *store);
@@ -292,10 +300,13 @@ struct store *store_new(const struct store_options *options)
   store->shard = shard_new(&(struct shard_options){
       .store = &store->options,
       .scripts = store->scripts,
+      .master = topology_master(options->topology),
       .up = on_up,
       .down = on_down,
       .arg = store,
   });
+  store->watcher = (struct topology_watcher){.changed = on_topology, .arg = store};
+  topology_watch(options->topology, &store->watcher);
   return store;
 }
 

@@ -17,6 +17,7 @@
 #include "link.h"
 
 struct redisReply;
+struct topology;
 
 /* One row for each scripts/<name>.lua. */
 #define STORE_SCRIPTS(X) \
@@ -71,9 +72,8 @@ enum script {
 
 struct store_options {
   struct event_base *base;
-  const struct redis_url *url; /* outlives the store */
-  struct redis_tls *tls;       /* outlives the store; NULL: none */
-  const char *prefix, *node;   /* outlive the store */
+  struct topology *topology; /* outlives the store */
+  const char *prefix, *node; /* outlive the store */
   unsigned timeout_ms;
   unsigned wait; /* so many replicas must have a stored message (shard.h); 0: none */
   void (*up)(void *arg);

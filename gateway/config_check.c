@@ -135,8 +135,8 @@ static bool check_redis(struct config *config, struct complaint complaint)
   enum redis_shape shape = url.shape;
   bool tls = url.tls;
   redis_url_free(&url);
-  if (shape != REDIS_ALONE) {
-    return complain(complaint, "redis: Sentinel and Cluster are not available in this version");
+  if (shape == REDIS_CLUSTER) {
+    return complain(complaint, "redis: Cluster is not available in this version");
   }
   return check_redis_tls(config, tls, complaint);
 }

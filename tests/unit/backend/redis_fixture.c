@@ -55,6 +55,8 @@ static void run_redis(const struct redis *redis, pid_t parent)
   }
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);
+  if (*redis->sentinel)
+    execlp("redis-server", "redis-server", redis->sentinel, "--sentinel", (char *)NULL);
   execvp("redis-server", (char *const *)arguments);
   _exit(127);
 }
@@ -84,13 +86,31 @@ void redis_restart(struct redis *redis)
   }
 }
 
-void redis_start(struct redis *redis, const char *const *extra)
+static void make_folder(struct redis *redis)
 {
-  *redis = (struct redis){.extra = extra};
   snprintf(redis->folder, sizeof redis->folder, "/tmp/parley-redis-XXXXXX");
   assert_non_null(mkdtemp(redis->folder));
   snprintf(redis->socket, sizeof redis->socket, "%s/redis.sock", redis->folder);
   snprintf(redis->url, sizeof redis->url, "unix://%s", redis->socket);
+}
+
+void redis_start(struct redis *redis, const char *const *extra)
+{
+  *redis = (struct redis){.extra = extra};
+  make_folder(redis);
+  redis_restart(redis);
+}
+
+void redis_start_sentinel(struct redis *redis, const char *port, const char *lines)
+{
+  *redis = (struct redis){0};
+  make_folder(redis);
+  snprintf(redis->sentinel, sizeof redis->sentinel, "%s/sentinel.conf", redis->folder);
+  FILE *file = fopen(redis->sentinel, "w");
+  assert_non_null(file);
+  fprintf(file, "port %s\nbind 127.0.0.1\nunixsocket %s\ndir %s\nlogfile sentinel.log\n%s", port,
+          redis->socket, redis->folder, lines);
+  fclose(file);
   redis_restart(redis);
 }
 
@@ -150,9 +170,16 @@ const char *redis_ask(struct redis *redis, const char *format, ...)
   static struct text answers[8];
   static unsigned turn;
   struct text *out = &answers[turn++ % 8];
-  va_list arguments;
+  va_list arguments, again;
   va_start(arguments, format);
+  va_copy(again, arguments);
   redisReply *reply = redisvCommand(redis->plain, format, arguments);
+  if (!reply) { /* a sentinel ended it, as it does with all of a demoted master's */
+    redisFree(redis->plain);
+    assert_true(try_connect(redis));
+    reply = redisvCommand(redis->plain, format, again);
+  }
+  va_end(again);
   va_end(arguments);
   assert_non_null(reply);
   text_reset(out);

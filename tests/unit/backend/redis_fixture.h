@@ -27,12 +27,15 @@ struct redis {
   char folder[64];
   char socket[96], url[112];
   const char *const *extra; /* arguments of its own; live as long */
+  char sentinel[96];        /* the file of a sentinel, which it rewrites; empty: it is none */
   pid_t pid;
   redisContext *plain; /* a connection of the test's own */
 };
 
 /* Append-only, on a Unix socket. `extra`: further arguments, NULL at the end, or NULL. */
 void redis_start(struct redis *redis, const char *const *extra);
+/* A sentinel; `lines` of its configuration, beside where it listens. */
+void redis_start_sentinel(struct redis *redis, const char *port, const char *lines);
 void redis_kill(struct redis *redis);    /* kill -9; its data stays */
 void redis_restart(struct redis *redis); /* after redis_kill */
 void redis_pause(struct redis *redis);   /* SIGSTOP */

@@ -1,0 +1,171 @@
+// Direct messages from some senders to some receivers, while a test breaks things: what
+// clients do in earnest. A sender whose message has no outcome connects again and sends all that
+// was not acknowledged once more, under the same ids; receivers stay as long as they can.
+
+import { Checker } from './checker.js';
+import { MessagingClient, SimpleClient } from './client.js';
+import { pause, waitFor, within } from './wait.js';
+
+const ANSWER_MS = 15000;
+const WINDOW = 16;
+
+export class Traffic {
+  checker = new Checker();
+  clients = new Set();
+  refusals = new Map(); // code or status -> how often
+  again = new Set(); // messages that were sent more than once: they may be shown so
+  sending = true;
+  over = false;
+  #running = [];
+  #senders = [];
+
+  // `nodes` are Gateways; names are this traffic's own.
+  constructor(nodes, { senders = 3, receivers = 2, name = 't' } = {}) {
+    this.nodes = nodes;
+    this.receivers = [];
+    for (let i = 0; i < receivers; i++) {
+      for (const protocol of ['messaging', 'simple']) {
+        const receiver = `${name}-${protocol}-${i}`;
+        this.receivers.push(receiver);
+        this.#running.push(this.#receive(receiver, protocol));
+      }
+    }
+    for (let i = 0; i < senders; i++) this.#senders.push(this.#send(`${name}-sender-${i}`));
+    for (const promise of [...this.#running, ...this.#senders]) promise.catch((error) => this.checker.faults.push(error.stack));
+  }
+
+  get acknowledged() {
+    return this.checker.acknowledged.size;
+  }
+
+  // That many more are acknowledged.
+  async flows(count, patience_ms = 60000) {
+    const until = this.acknowledged + count;
+    await waitFor(
+      () => `${until} messages are acknowledged: ${this.acknowledged} are; ${JSON.stringify([...this.refusals])}`,
+      () => this.acknowledged >= until,
+      patience_ms,
+    );
+  }
+
+  // Senders end; everything acknowledged must be shown, to a new connection where need be.
+  async settle(patience_ms = 30000) {
+    this.sending = false;
+    await within(patience_ms, 'the senders end', Promise.all(this.#senders));
+    const missing = () => this.checker.missing();
+    try {
+      await waitFor('all are shown', () => missing().length === 0, patience_ms / 2);
+    } catch {
+      this.late = missing(); // shown to nobody who was there: they must be unread
+      for (const client of this.clients) client.cut();
+    }
+    await waitFor(
+      () => `all that was acknowledged is shown; missing are ${missing().length}: ${missing().slice(0, 10)}`,
+      () => missing().length === 0,
+      patience_ms,
+    );
+    this.over = true;
+    await Promise.all([...this.clients].map((client) => client.close()));
+    await Promise.all(this.#running);
+  }
+
+  summary() {
+    const refusals = JSON.stringify(Object.fromEntries(this.refusals));
+    return (
+      `${this.acknowledged} acknowledged, ${this.checker.deliveries} shown, ${this.again.size} sent again, ` +
+      `${this.late?.length ?? 0} shown to a later connection only; refusals ${refusals}`
+    );
+  }
+
+  async stop() {
+    this.sending = false;
+    this.over = true;
+    for (const client of this.clients) client.cut();
+    await Promise.allSettled([...this.#senders, ...this.#running]);
+  }
+
+  #refused(what) {
+    this.refusals.set(what, (this.refusals.get(what) ?? 0) + 1);
+  }
+
+  async #connect(open) {
+    while (!this.over) {
+      const node = this.nodes[Math.floor(Math.random() * this.nodes.length)];
+      if (node.running) {
+        try {
+          const client = await open(node);
+          this.clients.add(client);
+          client.closed.then(() => this.clients.delete(client));
+          return client;
+        } catch (error) {
+          this.#refused(error.status ?? error.code ?? error.message);
+        }
+      }
+      await pause(50);
+    }
+    return null;
+  }
+
+  async #send(name) {
+    const waiting = [];
+    let made = 0;
+    const make = () => {
+      const rid = this.receivers[made % this.receivers.length];
+      const item = { id: `${name}/${made++}`, rid, sid: name };
+      waiting.push({ ...item, text: item.id });
+      return waiting.at(-1);
+    };
+    while (this.sending || waiting.length) {
+      const client = await this.#connect((node) => MessagingClient.open(node, name));
+      if (!client) return;
+      let answered = () => {};
+      client.on_frame = (frame) => {
+        for (const { id } of frame.sent ?? []) {
+          const index = waiting.findIndex((item) => item.id === id);
+          if (index < 0) this.checker.faults.push(`${id} was acknowledged and is not waiting`);
+          else this.checker.acknowledge(id, waiting.splice(index, 1)[0].rid);
+        }
+        for (const { id, code } of frame.errors ?? []) {
+          this.#refused(code);
+          if (code !== 'unavailable') this.checker.faults.push(`${id} was refused with ${code}`);
+          client.cut(); // later ones may have gone through: order is kept by a new start
+        }
+        answered();
+      };
+      for (const { id } of waiting) this.again.add(id);
+      if (waiting.length) client.put(...waiting);
+      while (client.is_open && (this.sending || waiting.length)) {
+        if (this.sending && waiting.length < WINDOW) {
+          client.put(make());
+          await pause(2);
+          continue;
+        }
+        const answer = Promise.race([client.closed, new Promise((resolve) => { answered = resolve; })]);
+        await within(ANSWER_MS, '', answer).catch(() => {
+          this.checker.faults.push(`${name}: no answer to ${waiting[0].id} within ${ANSWER_MS} ms`);
+          client.cut();
+        });
+      }
+      if (client.is_open) await client.close();
+    }
+  }
+
+  async #receive(name, protocol) {
+    for (let turn = 0; !this.over; turn++) {
+      const show = this.checker.connection(name, `${protocol} ${name}, connection ${turn}`, this.again);
+      const client = await this.#connect((node) =>
+        protocol === 'simple' ? SimpleClient.open(node, name) : MessagingClient.open(node, name),
+      );
+      if (!client) return;
+      client.on_frame = (frame) => {
+        if (frame.type === 'message_sent') show(frame.message);
+        for (const { id } of frame.messages ?? []) {
+          show(id);
+          client.mark(id);
+        }
+      };
+      for (const frame of client.frames.splice(0)) client.on_frame(frame.json);
+      await client.closed;
+    }
+  }
+}
