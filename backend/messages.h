@@ -38,8 +38,9 @@ void message_get(struct backend *backend, struct owner owner, uint64_t message_i
                  void *arg);
 
 /* The newest `count` messages of a log up to and including `end_id` (0: the newest), and of
- * these, but for the last one, so many as `max_bytes` hold; oldest first, with their
- * reactions; `more`: there are older ones. An `end_id` that is not in the log: ERR_NOT_FOUND. */
+ * these, but for the last two, so many as `max_bytes` hold (two, so that one who goes on with
+ * the oldest of them comes further back); oldest first, with their reactions; `more`: there
+ * are older ones. An `end_id` that is not in the log: ERR_NOT_FOUND. */
 void messages_latest(struct backend *backend, struct owner owner, uint64_t end_id, unsigned count,
                      size_t max_bytes, page_fn *done, void *arg);
 

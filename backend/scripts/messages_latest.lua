@@ -1,7 +1,7 @@
 -- The newest messages of a list, up to one of them.
 -- KEYS: list, messages, counters, reactions
--- ARGV: the last one's id, or 0: the newest; at most so many; but for the last, at most so many
---   bytes; entries are kept from this day on
+-- ARGV: the last one's id, or 0: the newest; at most so many; but for the last two, at most so
+--   many bytes; entries are kept from this day on
 -- Answers as list_page (oldest first), but 1 where there are older ones, and behind a line its
 -- reactions where it has some, as message_react keeps them; MISSING: no such id.
 -- include purge
@@ -18,7 +18,7 @@ else
 end
 -- Newest first, a few at a time: of long lines fewer are wanted than were asked for.
 local first = math.max(last - tonumber(ARGV[2]) + 1, 0)
-local found, bytes, full = {}, 0, false
+local found, count, bytes, full = {}, 0, 0, false
 local to = last
 while to >= first and not full do
   local from = math.max(to - 15, first)
@@ -28,8 +28,9 @@ while to >= first and not full do
   for i = #ids, 1, -1 do
     if lines[i] and not full then
       bytes = bytes + #lines[i] + #(reactions[i] or '')
-      full = #found > 0 and bytes > tonumber(ARGV[3])
+      full = count >= 2 and bytes > tonumber(ARGV[3])
       if not full then
+        count = count + 1
         if reactions[i] then found[#found + 1] = reactions[i] end
         found[#found + 1] = lines[i]
       end

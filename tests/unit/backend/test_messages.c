@@ -384,17 +384,20 @@ static void test_the_latest_fit_into_so_many_bytes(void **state)
   (void)state;
   for (int i = 0; i < 40; i++) append("", REST("x"));
   size_t line = strlen(LINE("65538", "2", "x"));
-  struct outcome two = latest_bytes(dialog, 65540, 10, 2 * line + 1);
-  assert_string_equal(two.lines, LINE("65539", "3", "x") "\n" LINE("65540", "4", "x") "\n");
+  struct outcome three = latest_bytes(dialog, 65540, 10, 3 * line + 1);
+  assert_string_equal(three.lines, LINE("65538", "2", "x") "\n" LINE("65539", "3", "x") "\n" LINE(
+                                       "65540", "4", "x") "\n");
+  assert_true(three.more);
+  struct outcome two = latest_bytes(dialog, 0, 10, 0);
+  assert_int_equal(two.count, 2);
   assert_true(two.more);
-  struct outcome one = latest_bytes(dialog, 0, 10, 0);
-  assert_int_equal(one.count, 1);
-  assert_true(one.more);
+  assert_int_equal(latest_bytes(dialog, 0, 1, 0).count, 1);
   assert_int_equal(latest_bytes(dialog, 0, 40, 30 * (line + 1)).count, 30);
   react(dialog, 65540, "bob", "+", true);
-  struct outcome with_reactions = latest_bytes(dialog, 65540, 10, 2 * line + 1);
-  assert_string_equal(with_reactions.lines, LINE("65540", "4", "x") "\n");
-  assert_string_equal(with_reactions.rooms, "[[\"+\",\"bob\"]] ");
+  struct outcome with_reactions = latest_bytes(dialog, 65540, 10, 3 * line + 1);
+  assert_string_equal(with_reactions.lines,
+                      LINE("65539", "3", "x") "\n" LINE("65540", "4", "x") "\n");
+  assert_string_equal(with_reactions.rooms, " [[\"+\",\"bob\"]] ");
   struct outcome whole = latest_bytes(dialog, 65538, 10, 2 * line);
   assert_int_equal(whole.count, 2);
   assert_false(whole.more);
