@@ -260,3 +260,14 @@ scene(world, 'what the operator says in its own name is a notice', async (stage)
   assert.deepEqual([username, message], [null, 'psst']);
   assert.deepEqual(await stage.redis.keys(`parley:dialog:*${bob.user}*`), []);
 });
+
+scene(world, 'while Redis is away all of it is unavailable', async (stage) => {
+  const api = operator(stage);
+  await stage.redis.kill();
+  await waitFor('the node knows', async () => (await api.call('GET', '/api/v1/nodes')).status === 503);
+  await api.refused(503, 'GET', '/api/v1/sessions');
+  await api.refused(503, 'DELETE', '/api/v1/sessions/node-a.0-x');
+  await api.refused(503, 'POST', '/api/v1/notices', { to: 'all', text: 'x' });
+  await api.refused(503, 'GET', '/api/v1/messages/65537');
+  await stage.rest(0, 'concord', { bearer: ADMIN }).refused(503, 'GET', '/api/chats');
+}, { heals: true });
