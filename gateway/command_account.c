@@ -53,6 +53,16 @@ static void on_done(void *arg, enum err err)
   command_finish_with(arg, err);
 }
 
+/* The rest of what all nodes are told of a user who goes by another name now; for the call. */
+static struct slice changed_rest(struct party user)
+{
+  static struct text rest;
+  struct envelope event = {.kind = KIND_USER_CHANGED, .ts_ms = node_wall_ms(), .from = user};
+  text_reset(&rest);
+  envelope_write_rest(&rest, &event);
+  return text_slice(&rest);
+}
+
 /* ---- registering and logging in -------------------------------------------------------- */
 
 /* A credential for a user, who is told of with it. */
@@ -112,6 +122,9 @@ static void on_account_for(void *arg, enum err err, const struct account *accoun
   entrance->user.nickname = arena_copy(&entrance->arena, account->nickname);
   entrance->user.bio = arena_copy(&entrance->arena, account->bio);
   entrance->user.avatar = arena_copy(&entrance->arena, account->avatar);
+  /* Who was known by their id alone may have a name from now on. */
+  if (entrance->task->command.kind == COMMAND_REGISTER)
+    all_tell(entrance->task->node->backend, changed_rest(entrance->user.party), NULL, NULL);
   if (entrance->task->command.credential == CREDENTIAL_NONE)
     entrance_end_with(entrance, ERR_OK);
   else
@@ -269,24 +282,21 @@ static void on_edited(void *arg, enum err err)
 
 void command_edit_user(struct caller *caller, const struct command *command, struct task *task)
 {
-  static struct text event_rest;
   struct backend *backend = caller->node->backend;
+  struct slice event = {0};
   if (!is_own(caller, command)) {
     command_finish_with(task, ERR_FORBIDDEN);
     return;
   }
-  text_reset(&event_rest);
   if (command->user_change->name.data) {
     struct party user = caller->user;
     if (command->user.kind != ADDRESS_NONE)
       user = command_party(directory_find(backend, OWNER_USER, command->user.id));
-    user.name = command->user_change->name;
-    struct envelope event = {.kind = KIND_USER_CHANGED, .ts_ms = node_wall_ms(), .from = user};
-    envelope_write_rest(&event_rest, &event);
+    user.name = command->user_change->name.len ? command->user_change->name : user.id;
+    event = changed_rest(user);
   }
   struct account_change change = account_change(command->user_change);
-  account_edit(backend, subject(caller, command), &change, text_slice(&event_rest), on_edited,
-               task);
+  account_edit(backend, subject(caller, command), &change, event, on_edited, task);
 }
 
 /* Leaves all rooms, one after the other, then goes. Done again, it completes what a crash left. */
@@ -301,6 +311,9 @@ struct farewell {
 static void farewell_end(void *arg, enum err err)
 {
   struct farewell *farewell = arg;
+  struct party nameless = farewell->user;
+  nameless.name = nameless.id;
+  if (err == ERR_OK) all_tell(farewell->task->node->backend, changed_rest(nameless), NULL, NULL);
   command_finish_with(farewell->task, err);
   arena_free(&farewell->arena);
   free(farewell);
