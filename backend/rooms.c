@@ -149,7 +149,7 @@ static void on_edited(void *arg, enum err err, const struct redisReply *reply)
   struct editing *editing = arg;
   struct store *store = editing->backend->store;
   struct slice id = {editing->id, editing->len};
-  uint64_t num;
+  uint64_t num = 0;
   if (err == ERR_OK && reply->type != REDIS_REPLY_ARRAY)
     err = word_read(reply);
   else if (err == ERR_OK && (reply->elements != 2 || !reply_number(reply->element[0], &num)))
