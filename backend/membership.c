@@ -24,14 +24,13 @@ struct change {
 static const struct change enter = {"enter", "SADD", "SREM", true};
 static const struct change leave = {"exit", "SREM", "", true};
 static const struct change own = {"own", "", "", false};
-static const struct change invite = {"invite", "", "", true};
 
 /* A role that is taken, and given. */
 static const struct change changes[][2] = {
     [ROOM_MEMBERS] = {{"kick", "SREM", "", false}, {"join", "SADD", "SREM", false}},
     [ROOM_ADMINS] = {{"unadmin", "", "", false}, {"admin", "", "", false}},
     [ROOM_BANS] = {{"unban", "", "SREM", false}, {"ban", "SREM", "SADD", false}},
-    [ROOM_INVITES] = {{"uninvite", "", "", false}, {"invite", "", "", true}},
+    [ROOM_INVITES] = {{"uninvite", "", "", false}, {"invite", "", "", false}},
 };
 
 /* A change on its way from the room's tag to the user's. */
@@ -132,13 +131,6 @@ void room_exit(struct backend *backend, struct slice room, struct slice user, st
   struct room_change_role asked = {.room = room, .by = user, .user = user, .user_event = rest};
   if (told) asked.room_event = rest;
   begin(backend, &leave, &asked, (struct passage){.done = done, .arg = arg});
-}
-
-void room_invite(struct backend *backend, struct slice room, struct slice by, struct slice user,
-                 struct slice event, err_fn *done, void *arg)
-{
-  struct room_change_role asked = {.room = room, .by = by, .user = user, .user_event = event};
-  begin(backend, &invite, &asked, (struct passage){.err_done = done, .arg = arg});
 }
 
 void room_change_role(struct backend *backend, const struct room_change_role *change,

@@ -87,10 +87,4 @@ typedef void standing_fn(void *arg, const struct room_standing *standing);
 void room_standing(struct backend *backend, struct slice room, struct slice user, standing_fn *done,
                    void *arg);
 
-/* Invites; `event` is published on the invited user's channel. ERR_NOT_IN_ROOM,
- * ERR_FORBIDDEN as protocols.md says (closed: admins and the owner only; a banned one
- * cannot be invited). */
-void room_invite(struct backend *backend, struct slice room, struct slice by, struct slice user,
-                 struct slice event, err_fn *done, void *arg);
-
 #endif

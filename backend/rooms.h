@@ -113,11 +113,11 @@ void room_people(struct backend *backend, const struct room_people *which, peopl
  *   ROOM_ADMINS   given to a member; ERR_NOT_IN_ROOM where the user is none
  *   ROOM_BANS     given: a ban, which is a kick besides and ends an invitation and the admin's
  *                 rights; taken: may come again
- *   ROOM_INVITES  taken: may come no more; given: as room_invite, told each time
- * ERR_OK and `repeated` where it was so already: then nobody is told. `room_event` is published
- * on the room's channel where membership changed (room.exited, room.entered), `user_event` on
- * the user's wherever something changed. ERR_NOT_FOUND, ERR_FORBIDDEN, ERR_NOT_IN_ROOM (`by`
- * is no member). */
+ *   ROOM_INVITES  given: may come to a closed room, and is told each time; taken: may not
+ * ERR_OK and `repeated` where it was so already, or an invited user is a member: then nobody is
+ * told. `room_event` is published on the room's channel where membership changed (room.exited,
+ * room.entered), `user_event` on the user's wherever something changed. ERR_NOT_FOUND,
+ * ERR_FORBIDDEN, ERR_NOT_IN_ROOM (`by` is no member). */
 struct room_change_role {
   struct slice room, by, user;
   bool force;

@@ -8,6 +8,7 @@
 #include "dispatch.h"
 #include "inbox.h"
 #include "messages.h"
+#include "rooms.h"
 #include "shown.h"
 
 enum { READ_AT_ONCE = 256 };
@@ -72,11 +73,6 @@ void command_read(struct caller *caller, const struct command *command, struct t
 
 /* ---- entering and leaving ------------------------------------------------------------ */
 
-static void on_done(void *arg, enum err err)
-{
-  command_finish_with(arg, err);
-}
-
 /* Who was a member already, or none, is told so alone: no event tells anybody. */
 static void on_passed(void *arg, const struct stamp *stamp)
 {
@@ -127,6 +123,12 @@ void command_invite(struct caller *caller, const struct command *command, struct
   };
   text_reset(&event_rest);
   envelope_write_rest(&event_rest, &event);
-  room_invite(backend, command->to.id, caller->user.id, command->user.id, text_slice(&event_rest),
-              on_done, task);
+  struct room_change_role change = {.room = command->to.id,
+                                    .by = caller->user.id,
+                                    .user = command->user.id,
+                                    .force = caller->admin,
+                                    .role = ROOM_INVITES,
+                                    .given = true,
+                                    .user_event = text_slice(&event_rest)};
+  room_change_role(backend, &change, on_passed, task);
 }

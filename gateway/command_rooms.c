@@ -158,13 +158,15 @@ static void announce(struct task *task, const struct room *room)
   text_reset(&description);
   if (room->description.len) text_append_json_string(&description, room->description);
   struct envelope event = {.kind = KIND_ROOM_CREATED,
-                           .ts_ms = node_wall_ms(),
+                           .ts_ms = room->created_ms,
                            .from = caller->user,
                            .to = room_party(room),
                            .text = text_slice(&description)};
   if (room->is_public) all_tell(caller->node->backend, write_event(&rest, &event), NULL, NULL);
   event.kind = KIND_ROOM_ENTERED;
   event.text = (struct slice){0};
+  const struct entry *owner = directory_find(caller->node->backend, OWNER_USER, room->owner);
+  if (owner) event.from = command_party(owner);
   if (room->owner.len) dispatch_publish(caller->node, OWNER_USER, room->owner, &event);
 }
 

@@ -74,11 +74,14 @@ function changes.unban()
   return rank >= 2 and set('SREM', KEYS[4]) or refusal
 end
 
--- A member needs no invitation, and keeps none for after a kick.
+-- A member needs no invitation, and keeps none for after a kick. Anybody else is told each time:
+-- it is kept in no inbox.
 function changes.invite()
   if rank < (room[3] == '1' and 1 or 2) then return refusal end
   if banned then return 'BANNED' end
-  return member and 'OLD' or set('SADD', KEYS[5])
+  if member then return 'OLD' end
+  redis.call('SADD', KEYS[5], user)
+  return 'NEW'
 end
 
 function changes.uninvite()
