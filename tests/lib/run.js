@@ -21,7 +21,7 @@ function test_files(path) {
     .filter((file) => file.endsWith('.test.js'));
 }
 
-const folders = (process.env.PARLEY_TEST_FOLDERS ?? 'lib,live,bridge,cluster').split(',');
+const folders = (process.env.PARLEY_TEST_FOLDERS ?? 'lib,live,rest,bridge,cluster').split(',');
 const wanted = process.argv.slice(2).map((path) => resolve(path));
 const paths = wanted.length ? wanted : folders.map((name) => join(here, name)).filter(existsSync);
 // The longest ones first, so that nothing long runs alone at the end.
