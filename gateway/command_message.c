@@ -34,7 +34,9 @@ static struct envelope change_event(const struct inquiry *inquiry, const struct 
   bool deletes = inquiry->task->command.kind == COMMAND_DELETE;
   struct envelope event =
       inquiry_event(inquiry, caller, deletes ? KIND_MESSAGE_DELETED : KIND_MESSAGE_EDITED);
-  if (!deletes) event.text = inquiry->message.text;
+  if (deletes) return event;
+  event.text = inquiry->message.text;
+  event.attachments = inquiry->message.attachments; /* they stay, and a text is shown with them */
   return event;
 }
 
