@@ -186,6 +186,7 @@ static void on_joined(void *arg, const struct presence_joined *joined)
   hearing_begin(session, joined);
   acquaintance_joined(session, joined, false);
   if (joined->sessions > 1) tell_other_connections(session);
+  if (session->rooms_changed) admission_rejoin(session); /* since what was told was looked up */
   session->rooms_asked = true;
   if (session->room.len)
     room_standing(session->caller.node->backend, session->room, session->caller.user.id,

@@ -66,6 +66,7 @@ struct public_rooms {
   struct slice *ids; /* each from malloc */
   size_t count, capacity;
   bool loading, again; /* asked for; changed since it was asked for */
+  bool stale;          /* could not be read */
 };
 
 enum { FIRST_ROOMS = 16 };
@@ -143,7 +144,8 @@ static void on_public(void *arg, enum err err, const struct slice *ids, size_t c
     load(node);
     return;
   }
-  if (err != ERR_OK) return; /* the link is gone: its coming back asks again */
+  rooms->stale = err != ERR_OK;
+  if (rooms->stale) return;
   clear(rooms);
   add(rooms, SLICE("lobby"));
   for (size_t i = 0; i < count; i++) add(rooms, ids[i]);
@@ -157,6 +159,11 @@ static void load(struct node *node)
   if (rooms->loading) return;
   rooms->loading = true;
   rooms_public(node->backend, on_public, node);
+}
+
+void hearing_tick(struct node *node)
+{
+  if (node->public_rooms->stale && backend_ready(node->backend, NULL)) load(node);
 }
 
 void hearing_confirmed(struct node *node)

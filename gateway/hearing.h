@@ -48,4 +48,7 @@ void hearing_all(struct node *node, const struct envelope *event);
 /* `parley:all` is confirmed: what was said there before may have been missed. */
 void hearing_confirmed(struct node *node);
 
+/* Several times a second: what could not be read is read again. */
+void hearing_tick(struct node *node);
+
 #endif

@@ -228,6 +228,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
   wheel_advance(&node->wheel, node->now_ms, on_wheel, node);
   sync_tick(node);
   admission_tick(node);
+  hearing_tick(node);
   exchanges_sweep();
   metric_set(METRIC_READY, !node->draining && backend_ready(node->backend, NULL));
   metric_set(METRIC_CHANNELS, bus_channel_count(node->backend));
