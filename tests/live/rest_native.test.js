@@ -112,7 +112,10 @@ scene(world, 'people come, are given roles, are kicked and banned', async (stage
   await member.refused(403, 'DELETE', `${at}/members/${cy}`);
   await owner.ok('PUT', `${at}/admins/${bob}`);
   await owner.ok('PUT', `${at}/admins/${bob}`); // so before
-  await member.ok('DELETE', `${at}/members/${cy}`);
+  const kicked = await stage.rooms(1, 'cy');
+  await member.ok('DELETE', `${at}/members/${cy}`, { text: 'out' });
+  const { message, permanent } = await kicked.until_keeping(({ type }) => type === 'kick');
+  assert.deepEqual([message, permanent], ['out', false]);
   await member.ok('PUT', `${at}/bans/${cy}`, { text: 'for good' });
   assert.deepEqual((await owner.ok('GET', `${at}/bans`)).bans.map(({ id }) => id), [cy]);
   await other.refused(403, 'GET', `${at}/members`);
