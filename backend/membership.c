@@ -1,5 +1,5 @@
 /* What users are in rooms: coming and going, invitations, kicks, bans, admins, the owner
- * (conversation.h, messages.h, rooms.h): arguments of scripts/room_role.lua and user_room.lua.
+ * (conversation.h, rooms.h): arguments of scripts/room_role.lua and user_room.lua.
  *
  *   the room's tag: may they? ─► its sets, the room is told ─► the user's: their sets, they are told
  *
@@ -10,7 +10,6 @@
 
 #include "base/memory.h"
 #include "conversation.h"
-#include "messages.h"
 #include "page.h"
 #include "rooms_private.h"
 
