@@ -23,6 +23,8 @@ struct slice dedupe_hash(const struct envelope *message, char buffer[DEDUPE_BYTE
   add(&state, message->from.id);
   add(&state, message->to.kind == PARTY_ROOM ? SLICE("room") : SLICE("user"));
   add(&state, message->to.id);
+  /* A room that was made anew under the same name is another. */
+  add(&state, (struct slice){(const char *)&message->to.num, sizeof message->to.num});
   add(&state, message->origin.client_id);
   add(&state, message->text);
   add(&state, message->thread);

@@ -281,6 +281,16 @@ static void leave(struct session *session, const struct envelope *event)
     hub_leave_room(room);
 }
 
+/* A ban is lifted: what is heard without being a member is heard again. */
+static void allow(struct session *session, struct slice room)
+{
+  unsigned hears = session->caller.protocol->hears;
+  bool is_public = (hears & HEARS_PUBLIC) && holds(session->caller.node->public_rooms, room);
+  bool is_own = (hears & HEARS_ONE_ROOM) && slice_equal(room, session_room(session));
+  unbar(session, room);
+  if (is_public || is_own) hear(session, room, START_NOW);
+}
+
 void hearing_member(struct topic *topic, const struct envelope *event)
 {
   if (topic->kind != OWNER_USER || event->to.kind != PARTY_ROOM || !topic->first) return;
@@ -292,6 +302,8 @@ void hearing_member(struct topic *topic, const struct envelope *event)
     session->rooms_changed = true;
     if (event->kind == KIND_ROOM_ENTERED)
       enter(session, &delivery);
+    else if (event->kind == KIND_ROOM_CHANGED)
+      allow(session, event->to.id);
     else
       leave(session, event);
   }

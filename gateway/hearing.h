@@ -5,7 +5,8 @@
  *   public rooms  every node keeps the list of them: read when `parley:all` is confirmed, and
  *                 whenever something is said there of a room        (HEARS_PUBLIC)
  *
- * A user who was banned, or kicked since the session came, hears nothing of that room. */
+ * A user who was banned, or kicked since the session came, hears nothing of that room, until
+ * the ban is lifted (room.changed on the user's channel) or they enter it again. */
 #ifndef PARLEY_GATEWAY_HEARING_H
 #define PARLEY_GATEWAY_HEARING_H
 

@@ -188,6 +188,7 @@ static bool carry_out(struct topic *topic, const struct envelope *event)
     return false;
   case KIND_ROOM_ENTERED:
   case KIND_ROOM_EXITED:
+  case KIND_ROOM_CHANGED:
     hearing_member(topic, event);
     return topic->kind == OWNER_USER; /* the room's own channel shows it */
   case KIND_ROOM_KICKED:

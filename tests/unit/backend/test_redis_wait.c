@@ -50,7 +50,7 @@ static void test_what_is_acknowledged_is_with_the_replica(void **state)
 {
   (void)state;
   for (int i = 1; i <= 200; i++) {
-    char count[8];
+    char count[16];
     struct outcome pushed = push(&node, "31", "", REST("x"));
     assert_int_equal(pushed.err, ERR_OK);
     assert_int_equal(pushed.seq, i);

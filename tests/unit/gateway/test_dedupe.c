@@ -50,6 +50,9 @@ static void everything_else_counts(void **state)
   other.to.id = SLICE("32");
   assert_false(same(&one, &other));
   other = message();
+  other.to.num = 3; /* a room that was made anew */
+  assert_false(same(&one, &other));
+  other = message();
   other.to.kind = PARTY_ROOM;
   assert_false(same(&one, &other));
   other = message();
