@@ -25,14 +25,6 @@ static int compare_ids(const void *a, const void *b)
   return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
 }
 
-/* Digits that are a part of an answer. */
-static bool read_number(struct slice digits, uint64_t *number)
-{
-  const struct redisReply reply = {
-      .type = REDIS_REPLY_STRING, .str = (char *)(uintptr_t)digits.data, .len = digits.len};
-  return reply_number(&reply, number);
-}
-
 static void ask_nodes(struct backend *backend, store_fn *done, void *arg)
 {
   store_begin_command(backend->store, "ZRANGE", 4);
@@ -93,7 +85,7 @@ static bool read_node(struct roll *roll, const struct redisReply *id,
   struct slice heard = reply_slice(score);
   if (slice_starts_with(heard, SLICE("-"))) heard = slice_skip(heard, 1);
   node->id = arena_copy(&roll->arena, reply_slice(id));
-  return read_number(heard, &node->heard_ms);
+  return number_read(heard, &node->heard_ms);
 }
 
 static enum err read_nodes(struct roll *roll, const struct redisReply *reply)
@@ -156,7 +148,7 @@ static bool read_session(struct arena *arena, const struct redisReply *reply,
   session->protocol = slice_cut(&rest, ' ');
   struct slice since = slice_cut(&rest, ' ');
   session->device = rest;
-  return session->node.len && read_number(since, &session->since_ms);
+  return session->node.len && number_read(since, &session->since_ms);
 }
 
 static void ask_record(struct backend *backend, const struct session_record *session,
@@ -386,7 +378,7 @@ static bool read_cursor(struct listing *listing, struct slice cursor)
   struct slice scan = slice_cut(&rest, '~');
   listing->node = slice_cut(&rest, '~');
   listing->last = rest;
-  return !cursor.len || (listing->node.len && read_number(scan, &listing->scan));
+  return !cursor.len || (listing->node.len && number_read(scan, &listing->scan));
 }
 
 static void on_refused(void *arg, enum err err, const struct redisReply *reply)

@@ -78,6 +78,26 @@ void read_cursor_set(struct backend *backend, struct owner owner, struct slice u
 void read_cursor_get(struct backend *backend, struct owner owner, struct slice user, page_fn *done,
                      void *arg);
 
+/* Since when a user has received and read a dialog up to a message: of the last one that was
+ * marked, which stands for all before it (a message's ids grow in its dialog). What was marked
+ * before is forgotten, so that of an older message the time tells by when at the latest. */
+enum receipt_kind { RECEIPT_DELIVERED, RECEIPT_READ, RECEIPT_KINDS };
+
+/* Never goes back. Nobody waits for it. */
+void receipt_set(struct backend *backend, struct slice dialog, struct slice user,
+                 enum receipt_kind kind, uint64_t message_id, uint64_t now_ms);
+
+/* Of each kind: up to which message, since when; 0: nothing yet. */
+struct receipts {
+  enum err err;
+  struct {
+    uint64_t id, at_ms;
+  } last[RECEIPT_KINDS];
+};
+typedef void receipts_fn(void *arg, const struct receipts *receipts);
+void receipts_get(struct backend *backend, struct slice dialog, struct slice user,
+                  receipts_fn *done, void *arg);
+
 /* Who may do what in a room. */
 struct room_standing {
   enum err err; /* ERR_NOT_FOUND */

@@ -50,6 +50,7 @@ struct topology;
   X(presence_join)       \
   X(presence_leave)      \
   X(read_cursor_set)     \
+  X(receipt_set)         \
   X(record_make)         \
   X(room_delete)         \
   X(room_edit)           \

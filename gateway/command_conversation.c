@@ -21,8 +21,9 @@ struct visit {
   struct envelope event;
   void (*then)(struct visit *visit, struct caller *caller);
   struct outcome outcome;
-  bool newly_read; /* something left the unread list */
-  size_t id_count; /* what is being marked as read */
+  struct receipts receipts; /* of the dialog's other one */
+  bool newly_read;          /* something left the unread list */
+  size_t id_count;          /* what is being marked as read */
   uint64_t ids[READ_AT_ONCE];
   struct arena arena;
 };
@@ -138,10 +139,14 @@ static void on_marked(void *arg, const struct page *page)
     leave(visit, page->err == ERR_OK ? ERR_GOING_AWAY : page->err);
     return;
   }
+  bool kept = page->err == ERR_OK && page->count;
+  if (kept && visit->newly_read) /* of a dialog */
+    receipt_set(caller->node->backend, visit->owner.id, caller->user.id, RECEIPT_READ,
+                page->messages[0].id, node_wall_ms());
   /* What was read before was told then. */
   if (visit->newly_read || visit->owner.kind != OWNER_DIALOG)
     tell(visit, caller, receipt_kind(visit));
-  if (page->err == ERR_OK && page->count && visit->task->command.kind == COMMAND_READ)
+  if (kept && visit->task->command.kind == COMMAND_READ)
     read_cursor_set(caller->node->backend, visit->owner, caller->user.id, page->messages[0].seq,
                     on_cursor_set, visit);
   else
@@ -208,6 +213,17 @@ void command_read_up_to(struct caller *caller, const struct command *command, st
 
 /* ---- looking ------------------------------------------------------------------------- */
 
+/* Of the caller's own messages; others' are not theirs to know of. */
+static const struct receipt *receipts_of(struct visit *visit)
+{
+  size_t count = visit->outcome.message_count;
+  struct receipt *receipts = arena_zalloc(&visit->arena, (count + 1) * sizeof *receipts);
+  for (size_t i = 0; i < count; i++)
+    if (slice_equal(visit->outcome.messages[i].from.id, visit->event.from.id))
+      receipts[i] = command_receipt(&visit->receipts, &visit->outcome.messages[i]);
+  return receipts;
+}
+
 static void on_messages(void *arg, const struct page *page)
 {
   struct visit *visit = arg;
@@ -215,16 +231,35 @@ static void on_messages(void *arg, const struct page *page)
   bool more = page->err == ERR_OK && page->more && page->count;
   if (page->err == ERR_OK)
     visit->outcome.messages = page_decode(&visit->arena, page, &visit->outcome.message_count);
+  visit->outcome.receipts = receipts_of(visit);
   visit->outcome.cursor = command_cursor(more ? page->messages[0].id : 0, cursor);
   leave(visit, page->err);
 }
 
-static void look(struct visit *visit, struct caller *caller)
+static void read_page(struct visit *visit)
 {
   const struct command *command = &visit->task->command;
   unsigned count = command->count < MESSAGES_AT_MOST ? command->count : MESSAGES_AT_MOST;
-  messages_latest(caller->node->backend, visit->owner, command->message_id, count, PAGE_BYTES,
+  messages_latest(visit->task->node->backend, visit->owner, command->message_id, count, PAGE_BYTES,
                   on_messages, visit);
+}
+
+static void on_receipts(void *arg, const struct receipts *receipts)
+{
+  struct visit *visit = arg;
+  visit->receipts = *receipts;
+  if (receipts->err != ERR_OK)
+    leave(visit, receipts->err);
+  else
+    read_page(visit);
+}
+
+static void look(struct visit *visit, struct caller *caller)
+{
+  if (visit->owner.kind == OWNER_DIALOG && caller->protocol->shows_delivered)
+    receipts_get(caller->node->backend, visit->owner.id, visit->event.to.id, on_receipts, visit);
+  else
+    read_page(visit);
 }
 
 void command_get_messages(struct caller *caller, const struct command *command, struct task *task)

@@ -11,20 +11,47 @@
 
 /* ---- looking ------------------------------------------------------------------------- */
 
-static void show(struct inquiry *inquiry, struct caller *caller)
+static void show_with(struct inquiry *inquiry, const struct receipt *receipt)
 {
-  (void)caller;
   inquiry_finish(inquiry, &(struct outcome){.err = ERR_OK,
                                             .message_id = inquiry->message.id,
                                             .ts_ms = inquiry->at_ms,
                                             .messages = &inquiry->message,
+                                            .receipts = receipt,
                                             .message_count = 1});
+}
+
+static void show(struct inquiry *inquiry, struct caller *caller)
+{
+  (void)caller;
+  show_with(inquiry, NULL);
+}
+
+static void on_receipts(void *arg, const struct receipts *receipts)
+{
+  struct inquiry *inquiry = arg;
+  struct receipt receipt = command_receipt(receipts, &inquiry->message);
+  if (receipts->err != ERR_OK)
+    inquiry_end(inquiry, receipts->err);
+  else
+    show_with(inquiry, &receipt);
+}
+
+/* The author of a direct message may see when it was received and read. */
+static void look(struct inquiry *inquiry, struct caller *caller)
+{
+  const struct envelope *message = &inquiry->message;
+  bool author = slice_equal(message->from.id, caller->user.id);
+  if (inquiry->owner.kind == OWNER_DIALOG && author && caller->protocol->shows_delivered)
+    receipts_get(caller->node->backend, inquiry->owner.id, message->to.id, on_receipts, inquiry);
+  else
+    show_with(inquiry, NULL);
 }
 
 void command_get_message(struct caller *caller, const struct command *command, struct task *task)
 {
   (void)command;
-  inquire(caller, task, show);
+  inquire(caller, task, look);
 }
 
 /* ---- editing and deleting ------------------------------------------------------------ */
@@ -146,6 +173,9 @@ void command_delete(struct caller *caller, const struct command *command, struct
 static void tell_receipt(struct inquiry *inquiry, struct caller *caller)
 {
   struct envelope event = inquiry_event(inquiry, caller, KIND_MESSAGE_READ);
+  if (inquiry->owner.kind == OWNER_DIALOG)
+    receipt_set(caller->node->backend, inquiry->owner.id, caller->user.id, RECEIPT_READ,
+                inquiry->message.id, inquiry->at_ms);
   if (inquiry->message.to.kind == PARTY_ROOM)
     dispatch_publish(caller->node, OWNER_ROOM, inquiry->message.to.id, &event);
   else

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "messages.h"
+
 bool command_other_of(struct slice dialog, struct slice user, struct slice *other)
 {
   const char *bar = memchr(dialog.data, '|', dialog.len); /* no id can hold one */
@@ -46,6 +48,17 @@ struct slice command_cursor(uint64_t next, char text[COMMAND_CURSOR_BYTES])
 {
   int len = next ? snprintf(text, COMMAND_CURSOR_BYTES, "%llu", (unsigned long long)next) : 0;
   return (struct slice){text, (size_t)len};
+}
+
+struct receipt command_receipt(const struct receipts *receipts, const struct envelope *message)
+{
+  struct receipt receipt = {0};
+  if (receipts->last[RECEIPT_DELIVERED].id >= message->id)
+    receipt.delivered_ms = receipts->last[RECEIPT_DELIVERED].at_ms;
+  if (receipts->last[RECEIPT_READ].id >= message->id)
+    receipt.read_ms = receipts->last[RECEIPT_READ].at_ms;
+  if (!receipt.delivered_ms) receipt.delivered_ms = receipt.read_ms; /* by then it had come */
+  return receipt;
 }
 
 unsigned command_count(const struct command *command, unsigned most)

@@ -49,6 +49,10 @@ bool command_read_cursor(const struct command *command, uint64_t *number);
 /* The same in the other direction; 0: the list has ended. In `text`. */
 struct slice command_cursor(uint64_t next, char text[COMMAND_CURSOR_BYTES]);
 
+/* What the marks of a dialog's other one say of a message: nothing of one that is beyond. */
+struct receipts;
+struct receipt command_receipt(const struct receipts *receipts, const struct envelope *message);
+
 /* How many are asked for: at most so many, and so many where nothing is said. */
 unsigned command_count(const struct command *command, unsigned most);
 

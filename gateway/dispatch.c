@@ -14,6 +14,7 @@
 #include "bus.h"
 #include "commands.h"
 #include "directory.h"
+#include "messages.h"
 #include "metrics.h"
 #include "session.h"
 
@@ -95,6 +96,15 @@ void dispatch_publish(struct node *node, enum owner_kind kind, struct slice id,
   bus_publish(node->backend, text_slice(&channel), text_slice(&line));
 }
 
+/* Kept with the dialog, where its author may ask for it later. */
+static void note_receipt(struct node *node, const struct envelope *message, enum envelope_kind kind)
+{
+  enum receipt_kind what = kind == KIND_MESSAGE_READ ? RECEIPT_READ : RECEIPT_DELIVERED;
+  if (message->keep == KEEP_LOG && message->dialog.kind == PARTY_DIALOG)
+    receipt_set(node->backend, message->dialog.id, message->to.id, what, message->id,
+                node_wall_ms());
+}
+
 void dispatch_tell_senders(struct node *node, const struct page *page, enum envelope_kind kind)
 {
   static struct arena arena;
@@ -110,6 +120,7 @@ void dispatch_tell_senders(struct node *node, const struct page *page, enum enve
                              .to = message.from,
                              .dialog = message.dialog,
                              .message_id = message.id};
+    note_receipt(node, &message, kind); /* so that who is told finds it */
     dispatch_publish(node, OWNER_USER, message.from.id, &event);
   }
 }

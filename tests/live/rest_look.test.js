@@ -275,3 +275,36 @@ scene(world, 'a message is in no other conversation than its own', async (stage)
   assert.equal((await reader.ask('getMessage', { chatId: anna.user, messageId })).message, 'hi');
   assert.equal((await reader.ask('getMessage', { chatId: ben, messageId })).error, 'not_found');
 });
+
+scene(world, 'an author is told since when a direct message is delivered and read', async (stage) => {
+  const anna = await stage.chat(0, 'anna');
+  const ben = stage.name('ben');
+  const first = await anna.say(ben, 'one');
+  const second = await anna.say(ben, 'two');
+  const times = async (messageId) => {
+    const { read, delivered } = await anna.ask('getMessage', { chatId: ben, messageId });
+    return { read, delivered };
+  };
+  assert.deepEqual(await times(first), { read: undefined, delivered: undefined });
+  const reader = await stage.chat(1, 'ben');
+  const { timestamp: delivered } = await anna.event('dlvrd', ({ messageId }) => messageId === second);
+  await waitFor('it is kept', async () => (await times(second)).delivered !== undefined);
+  assert.equal((await times(second)).read, undefined);
+  assert.ok(Math.abs((await times(first)).delivered - delivered) < 5000);
+  await reader.ask('read', { chatId: anna.user, messageId: first });
+  const { timestamp: read } = await anna.event('read');
+  await waitFor('it is kept', async () => (await times(first)).read !== undefined);
+  assert.ok(Math.abs((await times(first)).read - read) < 5000);
+  assert.equal((await times(second)).read, undefined);
+  const log = await anna.ask('getMessages', { chatId: ben, count: 10 });
+  assert.deepEqual(log.map((message) => message.read !== undefined), [true, false]);
+  // The receiver is told nothing of when they themselves did.
+  const theirs = await reader.ask('getMessage', { chatId: anna.user, messageId: first });
+  assert.equal(theirs.read ?? theirs.delivered, undefined);
+  // Whoever reads by another protocol has read it as well.
+  await reader.close();
+  const other = await stage.messaging(0, 'ben');
+  const [{ id }] = await other.messages(1);
+  other.mark(id);
+  await waitFor('it is kept', async () => (await times(second)).read !== undefined);
+});

@@ -655,6 +655,47 @@ static void test_reactions_are_read_with_their_messages(void **state)
   assert_int_equal(log_page(&node, "lobby", 0, 10, 65536).count, 4);
 }
 
+/* ---- receipts ------------------------------------------------------------------------ */
+
+static void on_receipts(void *arg, const struct receipts *receipts)
+{
+  struct outcome *outcome = arg;
+  on_err(outcome, receipts->err);
+  snprintf(outcome->lines, sizeof outcome->lines, "%llu %llu %llu %llu",
+           (unsigned long long)receipts->last[RECEIPT_DELIVERED].id,
+           (unsigned long long)receipts->last[RECEIPT_DELIVERED].at_ms,
+           (unsigned long long)receipts->last[RECEIPT_READ].id,
+           (unsigned long long)receipts->last[RECEIPT_READ].at_ms);
+}
+
+static struct outcome get_receipts(const char *user)
+{
+  OUTCOME(receipts_get(node.backend, dialog.id, slice_of(user), on_receipts, &outcome));
+}
+
+static void mark(const char *user, enum receipt_kind kind, uint64_t id, uint64_t ms)
+{
+  receipt_set(node.backend, dialog.id, slice_of(user), kind, id, ms);
+}
+
+static void test_receipts_never_go_back(void **state)
+{
+  (void)state;
+  assert_string_equal(get_receipts("bob").lines, "0 0 0 0");
+  mark("bob", RECEIPT_DELIVERED, 65540, 1000);
+  mark("bob", RECEIPT_READ, 65538, 2000);
+  mark("bob", RECEIPT_READ, 65538, 3000);
+  mark("bob", RECEIPT_READ, 65537, 4000);
+  mark("alice", RECEIPT_READ, 65541, 5000);
+  assert_string_equal(get_receipts("bob").lines, "65540 1000 65538 2000");
+  mark("bob", RECEIPT_READ, 131073, 6000);
+  assert_string_equal(get_receipts("bob").lines, "65540 1000 131073 6000");
+  assert_string_equal(get_receipts("alice").lines, "0 0 65541 5000");
+  assert_true(atoll(redis_ask(&redis, "TTL parley:dialog:{alice|bob}:receipts")) > 86400);
+  redis_ask(&redis, "HSET parley:dialog:{alice|bob}:receipts %b x", "read bob", (size_t)8);
+  assert_int_equal(get_receipts("bob").err, ERR_OK);
+}
+
 /* ---- cursors ------------------------------------------------------------------------ */
 
 static void test_read_cursors_never_go_back(void **state)
@@ -742,6 +783,7 @@ int main(void)
       TEST(test_reactions_leave_with_what_is_read),
       TEST(test_reactions_leave_with_what_is_trimmed),
       TEST(test_reactions_are_read_with_their_messages),
+      TEST(test_receipts_never_go_back),
       TEST(test_read_cursors_never_go_back),
       TEST(test_whose_a_message_is),
       TEST(test_owners_are_remembered),
