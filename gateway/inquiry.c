@@ -115,11 +115,10 @@ static void on_owner(void *arg, enum err err, const struct owner *owner)
   }
   inquiry->owner = (struct owner){owner->kind, arena_copy(&inquiry->arena, owner->id)};
   inquiry->admin = caller->admin;
-  if (caller->admin)
-    get_message(inquiry);
-  else if (owner->kind == OWNER_ROOM)
+  bool dialog = owner->kind == OWNER_DIALOG && !caller->admin;
+  if (owner->kind == OWNER_ROOM && !caller->admin)
     room_standing(caller->node->backend, inquiry->owner.id, caller->user.id, on_standing, inquiry);
-  else if (owner->kind == OWNER_DIALOG && !command_other_of(owner->id, caller->user.id, &other))
+  else if (dialog && !command_other_of(owner->id, caller->user.id, &other))
     inquiry_end(inquiry, ERR_NOT_FOUND);
   else
     get_message(inquiry);
