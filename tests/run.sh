@@ -15,7 +15,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
 cd "$root" || exit 1
 results=$here/results
-steps=(headers format tidy scripts docs unit unit-sanitized live live-sanitized bench fuzz)
+steps=(headers format tidy scripts docs unit unit-sanitized live live-sanitized sixth bench fuzz)
 extra=(valgrind) # slow: only when named
 
 passed=0 failed=0 skipped=0 failures=()
@@ -100,7 +100,7 @@ step_format() {
   local file wrong=()
   while read -r file; do
     clang-format --dry-run --Werror "$file" >/dev/null 2>&1 || wrong+=("$file")
-  done < <(find proto backend gateway tests/unit tests/fuzz tests/bench -name '*.[ch]' | sort)
+  done < <(find proto backend gateway tests/unit tests/fuzz tests/bench tests/sixth -name '*.[ch]' | sort)
   if ((${#wrong[@]} == 0)); then pass "format"; else
     echo "to put right: clang-format -i ${wrong[*]}"
     fault "format"
@@ -171,6 +171,8 @@ run_node() { # run_node BUILD: what talks to live nodes, with that build's progr
 
 step_live() { run_node build; }
 step_live-sanitized() { run_node build-sanitize; }
+
+step_sixth() { check 300 "a protocol is added as its page says" tests/sixth/run.sh; }
 
 # Not the figures (tests/bench/run.sh): that what measures them notices every fault.
 step_bench() { check 300 "the load generator notices what is wrong" tests/bench/check.sh; }

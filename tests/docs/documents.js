@@ -88,7 +88,7 @@ function check_paths(name) {
 
 // {HTTP_GET, "/room/{}", …}, or ROUTE(GET, "/rooms", …) where a prefix is the same for all.
 function check_routes(name) {
-  const code = sources.filter((each) => each.startsWith(`${name}_http`) && each.endsWith('.c'));
+  const code = sources.filter((each) => new RegExp(`^${name}(_http\\w*)?\\.c$`).test(each));
   const routes = code.flatMap((each) => {
     const text = read(`proto/${each}`);
     const [, prefix = ''] = /HTTP_##method, "([^"]*)" path/.exec(text) ?? [];

@@ -4,25 +4,17 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client, RefusedError } from './client.js';
+import { PROTOCOLS, protocol as described } from './contract.js';
 import { expand, mismatch } from './pattern.js';
 import { random } from './random.js';
 import { waitFor } from './wait.js';
 
 const folder = new URL('../transcripts/', import.meta.url).pathname;
 
-// The first path of each protocol.
-const PATHS = {
-  simple: '/simple',
-  messaging: '/messaging',
-  chat: '/chat',
-  concord: '/client',
-  rooms: '/rooms',
-};
-
 // [{protocol, file, transcript}] of all conversations; codec.json is not for here.
 export function read_transcripts() {
   const found = [];
-  for (const protocol of Object.keys(PATHS)) {
+  for (const protocol of PROTOCOLS) {
     for (const file of readdirSync(join(folder, protocol)).sort()) {
       if (!file.endsWith('.json') || file === 'codec.json') continue;
       const { transcripts } = JSON.parse(readFileSync(join(folder, protocol, file), 'utf8'));
@@ -63,8 +55,8 @@ class Player {
   }
 
   async connect() {
-    const { protocol, query = '', basic, headers, path = PATHS[protocol], subprotocols = [] } =
-      this.description;
+    const { protocol, query = '', basic, headers, subprotocols = [] } = this.description;
+    const { path = described(protocol).paths[0] } = this.description;
     const client = new Client();
     client.name = this.name;
     client.concerns = (frame) => this.sees_presence || !is_presence(frame);

@@ -223,7 +223,8 @@ static void fail_with(const struct http_api *api, const struct asked *asked, enu
                       struct text *out)
 {
   struct text body = {0};
-  finish_response(out, api->error(&asked->call, err, &body), &body);
+  int status = (api->error ? api->error : http_error)(&asked->call, err, &body);
+  finish_response(out, status, &body);
   assert_json(text_slice(&body));
   text_free(&body);
 }
