@@ -355,6 +355,7 @@ static void on_own_standing(void *arg, const struct room_standing *standing)
   struct caller *caller = command_caller(task);
   enum err err = standing->err;
   if (err == ERR_OK && !caller) err = ERR_GOING_AWAY;
+  if (err == ERR_OK && standing->banned) err = ERR_FORBIDDEN;
   if (err == ERR_OK && !standing->member && !standing->is_public && !caller->admin)
     err = ERR_NOT_IN_ROOM;
   if (err == ERR_OK)
