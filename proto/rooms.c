@@ -300,12 +300,21 @@ static void reply_error(const struct command *command, enum err err, struct text
   text_append_char(out, '}');
 }
 
+/* Who may not say something in a room is not in it, banned or not; who may not enter one is
+ * not allowed to, invited or not. */
+static enum err as_told(const struct command *command, enum err err)
+{
+  if (command->tag == TYPE_MESSAGE && err == ERR_FORBIDDEN) return ERR_NOT_IN_ROOM;
+  if (command->tag == TYPE_ENTER && err == ERR_NOT_IN_ROOM) return ERR_FORBIDDEN;
+  return err;
+}
+
 static void reply(const struct session_view *session, const struct command *command,
                   const struct outcome *outcome, struct text *out)
 {
   enum err err = command->kind == COMMAND_REFUSED ? command->refusal : outcome->err;
   if (err != ERR_OK) {
-    reply_error(command, err, out);
+    reply_error(command, as_told(command, err), out);
   } else if (command->tag == TYPE_PING) {
     text_append(out, SLICE("{\"type\":\"pong\",\"time\":"));
     text_append(out, command->client_id);

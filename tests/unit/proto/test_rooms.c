@@ -115,6 +115,14 @@ static void what_cannot_be_said_leaves_no_trace(void **state)
   arena_reset(&arena);
 }
 
+/* A banned one is outside; who was not invited is not allowed to enter (rooms.md, errors). */
+static enum err as_told(const char *request, enum err err)
+{
+  if (err == ERR_FORBIDDEN && strcmp(request, "message") == 0) return ERR_NOT_IN_ROOM;
+  if (err == ERR_NOT_IN_ROOM && strcmp(request, "enter") == 0) return ERR_FORBIDDEN;
+  return err;
+}
+
 /* Every error that dispatch can come back with has its frame, and names the request. */
 static void every_error_is_told(void **state)
 {
@@ -127,7 +135,8 @@ static void every_error_is_told(void **state)
       const struct outcome outcome = {.err = err, .already = true};
       protocol_rooms.reply(&alice, &command, &outcome, &out);
       assert_int_equal(json_check(text_slice(&out)), ERR_OK);
-      assert_true(json_key_is(json_member(text_slice(&out), SLICE("error")), err_code(err)));
+      struct slice code = err_code(as_told(names[i], err));
+      assert_true(json_key_is(json_member(text_slice(&out), SLICE("error")), code));
       assert_true(json_key_is(json_member(text_slice(&out), SLICE("request")), slice_of(names[i])));
       text_free(&out);
     }
