@@ -6,10 +6,11 @@ import { waitFor } from '../lib/wait.js';
 import { scene, use_world } from '../lib/world.js';
 
 const ADMIN = 'the-operator-s-own-token';
+const INBOX = 10; // messages that are unread at most
 const world = use_world({
   nodes: 2,
   redis: { aof: 'always' },
-  node: { flags: ['--admin-token', ADMIN, '--bytes-burst', '64MiB'] },
+  node: { flags: ['--admin-token', ADMIN, '--inbox-messages', INBOX] },
 });
 
 const operator = (stage, index = 0) => stage.rest(index, 'native', { bearer: ADMIN });
@@ -308,3 +309,27 @@ scene(world, 'an author is told since when a direct message is delivered and rea
   other.mark(id);
   await waitFor('it is kept', async () => (await times(second)).read !== undefined);
 });
+
+// Logged, and not pushed: the inbox was full. What is sent again goes as the log says by then.
+for (const change of ['edit', 'delete']) {
+  scene(world, `a send that is made up for after its ${change} tells what the log says now`, async (stage) => {
+    const alice = await stage.chat(0, 'alice');
+    const filler = await stage.messaging(0, 'filler');
+    const bob = stage.name('bob');
+    for (let id = 1; id <= INBOX; id++) await filler.put_and_wait({ id, rid: bob, text: 'full' });
+    const send = ['new', { chatId: bob, message: 'one' }, 'same'];
+    assert.equal((await alice.ask(...send)).error, 'inbox_full');
+    const dialog = `parley:dialog:{${[alice.user, bob].sort().join('|')}}`;
+    const messageId = Number(await stage.redis.command('LINDEX', `${dialog}:log`, 0));
+    const edited = change === 'edit' ? { message: 'two' } : {};
+    assert.equal((await alice.ask(change, { chatId: bob, messageId, ...edited })).error, undefined);
+    const reader = await stage.messaging(1, 'bob');
+    await reader.messages(INBOX);
+    reader.mark(1);
+    await reader.settle();
+    assert.equal((await alice.ask(...send)).messageId, messageId);
+    const lines = await stage.redis.command('HVALS', `parley:user:{${bob}}:unread:messages`);
+    const texts = lines.map((line) => JSON.parse(line).body.text).filter((text) => text !== 'full');
+    assert.deepEqual(texts, change === 'edit' ? ['two'] : []);
+  });
+}
