@@ -195,6 +195,7 @@ static bool carry_out(struct topic *topic, const struct envelope *event)
     hearing_member(topic, event);
     return false;
   case KIND_MESSAGE_READ:
+  case KIND_MESSAGE_DELETED: /* unread no more, either way */
     for (struct subscription *each = topic->first; each && topic->kind == OWNER_USER;
          each = each->next)
       shown_forget(&each->session->shown, event->message_id);
