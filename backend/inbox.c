@@ -25,7 +25,8 @@ void inbox_push(struct backend *backend, const struct inbox_push *push, stamp_fn
   const struct backend_limits *limits = &backend->options.limits;
   char digits[24];
   struct slice sent = push->dedupe;
-  if (push->id) sent = (struct slice){digits, (size_t)sprintf(digits, "%" PRIu64, push->id)};
+  if (push->id && push->stored)
+    sent = (struct slice){digits, (size_t)sprintf(digits, "%" PRIu64, push->id)};
   store_begin(store, SCRIPT_inbox_push, sent.len ? 4 : 3, push->id ? 11 : 10);
   store_key(store, OWNER_USER, push->user, ":unread");
   store_key(store, OWNER_USER, push->user, ":unread:messages");

@@ -81,7 +81,7 @@ void dialog_append(struct backend *backend, const struct dialog_append *append, 
   store_number(store, push_today());
   store_arg(store, SLICE(""));
   store_number(store, (uint64_t)limits->dedupe_seconds * MS_PER_SECOND);
-  store_number(store, 1);
+  store_number(store, !append->ephemeral);
   store_arg(store, push_wait_field(backend->pushes));
   store_arg(store, SLICE(""));
   push_send(backend->pushes, done, arg);

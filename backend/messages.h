@@ -24,11 +24,13 @@ void message_owner(struct backend *backend, uint64_t message_id, owner_fn *done,
 
 /* Appends to a dialog's log: dedupe, stamp, append, trim; publishes nothing. What follows
  * is inbox_push with this id (struct inbox_push.id), which is idempotent: a retry after a
- * crash in between completes it. ERR_OK with `repeated` for the same send again; it may have been
+ * crash in between completes it. An ephemeral message gets its stamp alone, with seq 0: from its
+ * id its dialog is known. ERR_OK with `repeated` for the same send again; it may have been
  * edited meanwhile: what is pushed then is the stamp's `rest`, where it has one. */
 struct dialog_append {
   struct slice dialog; /* "a|b" */
   struct slice dedupe, rest;
+  bool ephemeral;
 };
 void dialog_append(struct backend *backend, const struct dialog_append *append, stamp_fn *done,
                    void *arg);

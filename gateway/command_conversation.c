@@ -129,6 +129,18 @@ static void on_cursor_set(void *arg, enum err err)
   leave(arg, err);
 }
 
+/* A message that is in no list, but has its id of the dialog, is ephemeral: nobody has kept
+ * whether it was read before. */
+static void on_block(void *arg, enum err err, const struct owner *owner)
+{
+  struct visit *visit = arg;
+  struct caller *caller = command_caller(visit->task);
+  bool of_dialog = err == ERR_OK && owner->kind == OWNER_DIALOG;
+  if (of_dialog && caller && slice_equal(owner->id, visit->owner.id))
+    tell(visit, caller, receipt_kind(visit));
+  leave(visit, ERR_OK);
+}
+
 /* The message that was marked: its place in the log is how far the user has read. One that
  * is in no log (sent by a protocol that keeps none) has only been unread. */
 static void on_marked(void *arg, const struct page *page)
@@ -144,11 +156,13 @@ static void on_marked(void *arg, const struct page *page)
     receipt_set(caller->node->backend, visit->owner.id, caller->user.id, RECEIPT_READ,
                 page->messages[0].id, node_wall_ms());
   /* What was read before was told then. */
-  if (visit->newly_read || visit->owner.kind != OWNER_DIALOG)
-    tell(visit, caller, receipt_kind(visit));
+  bool tells = visit->newly_read || visit->owner.kind != OWNER_DIALOG;
+  if (tells) tell(visit, caller, receipt_kind(visit));
   if (kept && visit->task->command.kind == COMMAND_READ)
     read_cursor_set(caller->node->backend, visit->owner, caller->user.id, page->messages[0].seq,
                     on_cursor_set, visit);
+  else if (!kept && !tells)
+    message_owner(caller->node->backend, visit->task->command.message_id, on_block, visit);
   else
     leave(visit, ERR_OK);
 }

@@ -183,27 +183,49 @@ static void tell_receipt(struct inquiry *inquiry, struct caller *caller)
   inquiry_end(inquiry, ERR_OK);
 }
 
+/* What is kept nowhere is known by where it was said. NULL: that cannot be. */
+static struct caller *on_place(struct inquiry *inquiry, enum err err)
+{
+  struct caller *caller = command_caller(inquiry->task);
+  inquiry->message.id = inquiry->task->command.message_id;
+  if (err == ERR_OK && caller) return caller;
+  inquiry_end(inquiry, err == ERR_OK ? ERR_GOING_AWAY : err);
+  return NULL;
+}
+
 static void on_room(void *arg, enum err err, const struct entry *entry)
 {
   struct inquiry *inquiry = arg;
-  struct caller *caller = command_caller(inquiry->task);
-  if (err != ERR_OK || !caller) {
-    inquiry_end(inquiry, err == ERR_OK ? ERR_GOING_AWAY : err);
-    return;
-  }
-  inquiry->message =
-      (struct envelope){.id = inquiry->task->command.message_id, .to = command_party(entry)};
+  struct caller *caller = on_place(inquiry, err);
+  if (!caller) return;
+  inquiry->message.to = command_party(entry);
   tell_receipt(inquiry, caller);
 }
 
-/* Ephemeral messages are kept nowhere; their block still tells their room. */
+static void on_dialog(void *arg, enum err err, const struct entry *entry)
+{
+  struct inquiry *inquiry = arg;
+  struct caller *caller = on_place(inquiry, err);
+  if (!caller) return;
+  command_other_of(inquiry->owner.id, caller->user.id, &inquiry->message.from.id);
+  inquiry->message.to = caller->user;
+  inquiry->message.dialog = command_party(entry);
+  tell_receipt(inquiry, caller);
+}
+
+/* Its block still tells the room or the dialog of a message that is kept nowhere; of one that
+ * was read, and left the inbox that gave it its id, nobody knows any more who sent it. */
 static void read_one(struct inquiry *inquiry, struct caller *caller)
 {
+  struct backend *backend = caller->node->backend;
   if (inquiry->owner.kind == OWNER_ROOM)
-    directory_resolve(caller->node->backend, OWNER_ROOM, inquiry->owner.id, false, on_room,
-                      inquiry);
-  else
+    directory_resolve(backend, OWNER_ROOM, inquiry->owner.id, false, on_room, inquiry);
+  else if (inquiry->message.id)
     tell_receipt(inquiry, caller);
+  else if (inquiry->owner.kind == OWNER_DIALOG)
+    directory_resolve(backend, OWNER_DIALOG, inquiry->owner.id, false, on_dialog, inquiry);
+  else
+    inquiry_end(inquiry, ERR_OK);
 }
 
 void command_read_message(struct caller *caller, const struct command *command, struct task *task)

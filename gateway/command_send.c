@@ -1,7 +1,7 @@
 /* Sending: a message on its way to an inbox, a dialog's log or a room.
  *
  *   direct, until read  ─► inbox_push (stamps) ──────────────────────────┐
- *   direct, logged      ─► dialog_append (stamps) ─► inbox_push, same id ─┤─► outcome
+ *   direct, else        ─► dialog_append (stamps) ─► inbox_push, same id ─┤─► outcome
  *   to a room           ─► room_send (stamps) ───────────────────────────┘
  *
  * The outcome goes out after the last script returned, and not before. */
@@ -150,9 +150,9 @@ static void on_stamped(void *arg, const struct stamp *stamp)
   command_done(task);
 }
 
-/* In the dialog's log; now the recipient's inbox, under the same id. Also where it was
- * logged before: a crash may have come in between; as it reads by now, and not at all where
- * it was deleted. And where the sender is gone by now. */
+/* In the dialog's log, or of its ids, if ephemeral; now the recipient's inbox, under the same id.
+ * Also where it was logged before: a crash may have come in between; as it reads by now, and not
+ * at all where it was deleted. And where the sender is gone by now. */
 static void on_logged(void *arg, const struct stamp *stamp)
 {
   struct task *task = arg;
@@ -162,15 +162,17 @@ static void on_logged(void *arg, const struct stamp *stamp)
     return;
   }
   struct inbox_push push = {
-      .user = task->command.to.id, .rest = line, .stored = true, .id = stamp->id};
+      .user = task->command.to.id, .rest = line, .stored = stamp->seq > 0, .id = stamp->id};
   inbox_push(task->node->backend, &push, on_stamped, task);
 }
 
 static void append_to_dialog(struct caller *caller, const struct envelope *event,
                              struct slice dedupe, struct task *task)
 {
-  struct dialog_append append = {
-      .dialog = event->dialog.id, .dedupe = dedupe, .rest = text_slice(&rest)};
+  struct dialog_append append = {.dialog = event->dialog.id,
+                                 .dedupe = dedupe,
+                                 .rest = text_slice(&rest),
+                                 .ephemeral = event->keep == KEEP_NEVER};
   dialog_append(caller->node->backend, &append, on_logged, task);
 }
 
@@ -192,17 +194,17 @@ static void send_in_dialog(struct caller *caller, struct envelope *event, struct
   event->keep = caller->protocol->direct_keep;
   text_reset(&rest);
   envelope_write_rest(&rest, event);
-  bool logged = event->keep == KEEP_LOG;
-  if (logged || caller->protocol->own == OWN_ALL || command_is_shared(caller))
+  bool of_dialog = event->keep != KEEP_UNTIL_READ;
+  if (of_dialog || caller->protocol->own == OWN_ALL || command_is_shared(caller))
     text_append(&task->rest, text_slice(&rest));
-  if (logged) {
+  if (of_dialog) {
     append_to_dialog(caller, event, dedupe_hash(event, hash), task);
     return;
   }
   struct inbox_push push = {.user = event->to.id,
                             .dedupe = dedupe_hash(event, hash),
                             .rest = text_slice(&rest),
-                            .stored = event->keep != KEEP_NEVER};
+                            .stored = true};
   inbox_push(caller->node->backend, &push, on_stamped, task);
 }
 

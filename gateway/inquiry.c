@@ -68,13 +68,20 @@ static enum err read_message(struct inquiry *inquiry, const struct caller *calle
                                                                                : ERR_NOT_FOUND;
 }
 
+/* Of another's inbox nobody is told what was there. */
+static bool may_be_unkept(const struct inquiry *inquiry, const struct caller *caller)
+{
+  return inquiry->unkept &&
+         (inquiry->owner.kind != OWNER_USER || slice_equal(inquiry->owner.id, caller->user.id));
+}
+
 static void on_message(void *arg, const struct page *page)
 {
   struct inquiry *inquiry = arg;
   struct caller *caller = command_caller(inquiry->task);
   enum err err = caller ? page->err : ERR_GOING_AWAY;
   if (err == ERR_OK && page->count == 0)
-    err = inquiry->unkept && inquiry->owner.kind == OWNER_ROOM ? ERR_OK : ERR_NOT_FOUND;
+    err = may_be_unkept(inquiry, caller) ? ERR_OK : ERR_NOT_FOUND;
   else if (err == ERR_OK)
     err = read_message(inquiry, caller, &page->messages[0]);
   if (err != ERR_OK)

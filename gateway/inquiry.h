@@ -23,7 +23,7 @@ struct inquiry {
   uint64_t at_ms;    /* when it was asked for: one time in log, event and reply */
   struct slice text; /* the new text, or the reaction */
   bool admin;        /* of the room */
-  bool unkept;       /* a message that is not kept in its room will do */
+  bool unkept;       /* a message that is kept nowhere will do */
   void (*then)(struct inquiry *inquiry, struct caller *caller);
 };
 

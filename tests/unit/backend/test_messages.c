@@ -59,8 +59,20 @@ static void on_appended(void *arg, const struct stamp *stamp)
 
 static struct outcome append(const char *dedupe, const char *rest)
 {
-  struct dialog_append append = {dialog.id, slice_of(dedupe), slice_of(rest)};
+  struct dialog_append append = {dialog.id, slice_of(dedupe), slice_of(rest), false};
   OUTCOME(dialog_append(node.backend, &append, on_appended, &outcome));
+}
+
+static struct outcome stamp_only(const char *rest)
+{
+  struct dialog_append append = {dialog.id, {0}, slice_of(rest), true};
+  OUTCOME(dialog_append(node.backend, &append, on_stamp, &outcome));
+}
+
+static struct outcome push_ephemeral(const char *user, uint64_t id, const char *rest)
+{
+  struct inbox_push push = {slice_of(user), {0}, slice_of(rest), false, id};
+  OUTCOME(inbox_push(node.backend, &push, on_stamp, &outcome));
 }
 
 static struct outcome push_id(struct node *by, const char *user, uint64_t id, const char *rest)
@@ -204,6 +216,27 @@ static void test_append_stamps_logs_and_publishes_nothing(void **state)
   assert_int_equal(node.messages.count, 0);
 }
 
+static void test_an_ephemeral_message_has_its_dialog_s_id_and_is_kept_nowhere(void **state)
+{
+  (void)state;
+  node_hear(&node, "parley:user:{bob}");
+  append("", REST("logged"));
+  struct outcome stamped = stamp_only(REST("fleeting"));
+  assert_int_equal(stamped.err, ERR_OK);
+  assert_int_equal(stamped.id, 65538);
+  assert_int_equal(stamped.seq, 0);
+  struct outcome pushed = push_ephemeral("bob", stamped.id, REST("fleeting"));
+  assert_int_equal(pushed.id, stamped.id);
+  assert_int_equal(pushed.seq, 0);
+  assert_string_equal(owner_of(stamped.id).name, "dialog:alice|bob");
+  settle();
+  assert_string_equal(told_at(&node.messages, 0),
+                      "parley:user:{bob} " LINE("65538", "0", "fleeting"));
+  assert_int_equal(keys_that_hold("fleeting"), 0);
+  assert_int_equal(keys_that_hold("65538"), 0);
+  assert_int_equal(append("", REST("next")).seq, 2); /* no gap for those who count */
+}
+
 static void test_the_log_of_a_dialog_is_trimmed_with_its_reactions(void **state)
 {
   (void)state;
@@ -215,7 +248,7 @@ static void test_the_log_of_a_dialog_is_trimmed_with_its_reactions(void **state)
   append("", REST("x"));
   assert_int_equal(react(dialog, 65537, "bob", "+", true).err, ERR_OK);
   for (int i = 0; i < 4; i++) {
-    struct dialog_append call = {dialog.id, {0}, SLICE(REST("y"))};
+    struct dialog_append call = {dialog.id, {0}, SLICE(REST("y")), false};
     struct outcome outcome = {0};
     dialog_append(small.backend, &call, on_stamp, &outcome);
     WAIT(base, outcome.done);
@@ -761,6 +794,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       TEST(test_append_stamps_logs_and_publishes_nothing),
+      TEST(test_an_ephemeral_message_has_its_dialog_s_id_and_is_kept_nowhere),
       TEST(test_the_log_of_a_dialog_is_trimmed_with_its_reactions),
       TEST(test_a_push_under_an_id_is_made_once),
       TEST(test_a_pushed_id_is_known_in_the_inbox_and_after_it),
