@@ -240,7 +240,7 @@ async function come_in(stage, row, act, { protocol, where, place, here, about, n
   if (row.kind === 'presence.offline') {
     await published(stage, inbox(names.reader), 'presence.online', maker.user);
   }
-  if (row.theirs && where === 'dialog') {
+  if (row.theirs && where === 'dialog' && about !== 'rooms') {
     await maker.until((frame) => texts_of(frame).includes('about'));
     if (about === 'chat' && !receives) {
       await published(stage, inbox(names.reader), 'message.delivered', maker.user);
