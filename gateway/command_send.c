@@ -21,11 +21,15 @@
 
 /* A reply that waits until its session was shown the event of this seq. */
 struct awaited_reply {
+  struct node_timer timer; /* of one that no list can bring back; first, for its call */
   struct awaited_reply *next;
+  struct session *session;
   const struct subscription *subscription;
-  uint64_t seq;
+  uint64_t seq, id; /* seq 0: it is counted nowhere, and told by its id */
   struct frame *frame;
 };
+
+enum { UNCOUNTED_MS = 1000 };
 
 static struct text rest; /* scratch: the envelope that is being written */
 
@@ -103,33 +107,66 @@ static struct subscription *own_conversation(struct session *session, const stru
   return slice_equal(task->command.to.id, session->caller.user.id) ? session->inbox : NULL;
 }
 
+static void give_back_reply(struct awaited_reply *reply)
+{
+  node_timer_stop(reply->session->caller.node, &reply->timer);
+  free(reply);
+}
+
+static bool is_shown(const struct awaited_reply *reply)
+{
+  const struct subscription *heard = reply->subscription;
+  return reply->seq ? reply->seq <= heard->cursor : reply->id <= heard->shown_id;
+}
+
+/* The publication was lost: nothing will show it any more. */
+static void on_uncounted(struct node *node, struct node_timer *timer)
+{
+  struct awaited_reply *reply = (struct awaited_reply *)timer;
+  (void)node;
+  reply->id = 0;
+  dispatch_heard(reply->session, reply->subscription);
+}
+
 /* A sender that is shown its own message is shown it before the reply. */
 static bool await(struct session *session, const struct task *task, const struct stamp *stamp,
                   struct frame *frame)
 {
+  struct node *node = session->caller.node;
   if (session->caller.protocol->own != OWN_ALL || stamp->repeated) return false;
   struct subscription *heard = own_conversation(session, task);
-  if (!heard || stamp->seq <= heard->cursor) return false;
-  struct awaited_reply *reply = memory_alloc(sizeof *reply);
-  *reply = (struct awaited_reply){NULL, heard, stamp->seq, frame};
+  if (!heard) return false;
+  struct awaited_reply *reply = memory_zalloc(sizeof *reply);
+  *reply = (struct awaited_reply){.session = session,
+                                  .subscription = heard,
+                                  .seq = stamp->seq,
+                                  .id = stamp->id,
+                                  .frame = frame};
+  if (is_shown(reply)) {
+    free(reply);
+    return false;
+  }
   struct awaited_reply **last = &session->replies;
   while (*last) last = &(*last)->next;
   *last = reply;
-  sync_expect(session->caller.node, heard, stamp->seq);
+  reply->timer.call = on_uncounted;
+  if (stamp->seq)
+    sync_expect(node, heard, stamp->seq);
+  else
+    node_timer_set(node, &reply->timer, UNCOUNTED_MS);
   return true;
 }
 
 void dispatch_heard(struct session *session, const struct subscription *subscription)
 {
   for (struct awaited_reply **link = &session->replies, *reply; (reply = *link);) {
-    bool shown = reply->subscription == subscription && reply->seq <= subscription->cursor;
-    if (!shown) {
+    if (reply->subscription != subscription || !is_shown(reply)) {
       link = &reply->next;
       continue;
     }
     *link = reply->next;
     session_send(session, reply->frame);
-    free(reply);
+    give_back_reply(reply);
   }
 }
 
@@ -282,7 +319,7 @@ void command_forget_replies(struct session *session)
   for (struct awaited_reply *reply = session->replies, *next; reply; reply = next) {
     next = reply->next;
     frame_release(reply->frame);
-    free(reply);
+    give_back_reply(reply);
   }
   session->replies = NULL;
 }

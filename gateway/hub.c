@@ -129,7 +129,8 @@ void hub_unsubscribe(struct subscription *subscription)
   while (*link != subscription) link = &(*link)->next_of_session;
   *link = subscription->next_of_session;
   if (session->inbox == subscription) session->inbox = NULL;
-  subscription->cursor = UINT64_MAX; /* nothing is still to come: replies wait no more */
+  /* Nothing is still to come: replies wait no more. */
+  subscription->cursor = subscription->shown_id = UINT64_MAX;
   if (session->replies) dispatch_heard(session, subscription);
 
   if (subscription->previous)

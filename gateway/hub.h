@@ -56,6 +56,7 @@ struct subscription {
   struct topic *topic;
   struct session *session;
   uint64_t cursor, cursor_id; /* seq and id of the last message that went to the outbox */
+  uint64_t shown_id;          /* of the newest message that is counted nowhere, and was shown */
   uint64_t hint;              /* the highest seq published while reading */
   uint64_t pinged, pinged_id; /* the cursor as of the ping that is out */
   uint64_t proven;            /* the cursor as of the last proof of receipt */

@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "conversation.h"
 #include "inbox.h"
+#include "dispatch.h"
 #include "metrics.h"
 #include "session.h"
 
@@ -323,7 +324,11 @@ void sync_offer(struct node *node, struct subscription *subscription, struct del
 {
   const struct envelope *event = delivery->event;
   if (event->seq == 0) {
-    if (subscription->state != SYNC_WAITING) deliver_to(delivery, subscription->session);
+    if (subscription->state == SYNC_WAITING) return;
+    deliver_to(delivery, subscription->session);
+    if (event->id > subscription->shown_id) subscription->shown_id = event->id;
+    if (event->id && subscription->session->replies)
+      dispatch_heard(subscription->session, subscription);
     return;
   }
   if (subscription->state != SYNC_LIVE) {

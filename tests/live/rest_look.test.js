@@ -333,3 +333,18 @@ for (const change of ['edit', 'delete']) {
     assert.deepEqual(texts, change === 'edit' ? ['two'] : []);
   });
 }
+
+// ---- a room that keeps nothing ----------------------------------------------------------
+
+scene(world, 'in a room that keeps nothing too, a simple sender sees its message first, then the reply', async (stage) => {
+  const maker = await make_user(stage, 'maker');
+  const { id } = await make_room(stage, maker, { public: true, keep: 'none' });
+  const alice = await stage.simple(0, 'alice', { parameters: { room: id } });
+  for (let i = 0; i < 30; i++) await alice.say_and_wait(`message ${i}`);
+  const order = alice.seen
+    .map(({ json }) => json)
+    .filter(({ type }) => type === 'message_sent' || type === 'reply')
+    .map(({ type }) => type);
+  assert.equal(order.length, 60);
+  order.forEach((type, index) => assert.equal(type, index % 2 ? 'reply' : 'message_sent'));
+});
