@@ -120,11 +120,12 @@ cat <<TEXT
 
 Parley runs: two nodes, one Redis.
 
-  node-1   http://127.0.0.1:$first_port    $first/simple?username=…   $first/messaging?client_id=…
-  node-2   http://127.0.0.1:$second_port    $second/simple?username=…   $second/messaging?client_id=…
+  node-1   http://127.0.0.1:$first_port    a page to try all protocols with; REST (proto/native.md)
+  node-2   http://127.0.0.1:$second_port    the same, on the other node
+  paths    /simple?username=…  /messaging?client_id=…  /chat?user=…  /client?user=…  /rooms?user=…
   logs     $folder/*.log
 
-Three things to try, each in a terminal of its own:
+Four things to try, each in a terminal of its own:
 
   1. Talk in the lobby, across the nodes:
        node deploy/talk.mjs '$first/simple?username=alice'
@@ -135,6 +136,8 @@ Three things to try, each in a terminal of its own:
        echo '{"send":[{"id":1,"sid":21,"rid":31,"text":"hello"}]}' | node deploy/talk.mjs '$first/messaging?client_id=21'
        redis-cli -p $redis_port HGETALL 'parley:user:{31}:unread:messages'
        node deploy/talk.mjs '$second/messaging?client_id=31'
+  4. Say something by REST, and hear it in any protocol:
+       curl 'http://127.0.0.1:$second_port/api/v1/rooms/lobby/messages?user=carol' -d '{"text":"hello"}'
 
 Ctrl-C stops everything.
 TEXT
