@@ -73,11 +73,14 @@ void command_read(struct caller *caller, const struct command *command, struct t
 
 /* ---- entering and leaving ------------------------------------------------------------ */
 
-/* Who was a member already, or none, is told so alone: no event tells anybody. */
+/* Who was a member already, or none, is told so alone: no event tells anybody. Nor does one tell
+ * who has left the lobby: that is told by attendance, to those who still hear it. */
 static void on_passed(void *arg, const struct stamp *stamp)
 {
   struct task *task = arg;
-  struct outcome outcome = {.err = stamp->err, .ts_ms = node_wall_ms(), .already = stamp->repeated};
+  bool unheard = task->command.kind == COMMAND_EXIT && attendance_is_of(task->command.to.id);
+  struct outcome outcome = {
+      .err = stamp->err, .ts_ms = node_wall_ms(), .already = stamp->repeated || unheard};
   command_finish(task, &outcome);
 }
 
