@@ -7,7 +7,7 @@ import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { waitFor } from '../lib/wait.js';
 import { scene, use_world } from '../lib/world.js';
-import { PLACES, enter, frames_until_now, look_on, say, texts_of, values_of } from './play.js';
+import { PLACES, enter, frames_until_now, look_on, say, texts_of, values_of } from './scenery.js';
 import { PROTOCOLS } from './table.js';
 
 const world = use_world({ nodes: 2, redis: { aof: 'always' }, node: { flags: ['--presence-grace-ms', 20] } });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { waitFor } from '../lib/wait.js';
 import { scene, use_world } from '../lib/world.js';
-import { frames_until_now, say, texts_of, values_of } from './play.js';
+import { frames_until_now, say, texts_of, values_of } from './scenery.js';
 
 const world = use_world({ nodes: 2, node: { flags: ['--presence-grace-ms', 20] } });
 
