@@ -407,6 +407,7 @@ int session_receive(struct session *session, struct slice piece, bool first, boo
   const struct config *config = session->caller.node->config;
   if (session->state != SESSION_OPEN) return 0;
   session->heard_ms = session->caller.node->now_ms;
+  session->unanswered = 0; /* any frame answers a ping */
   metric_add(METRIC_BYTES_IN, piece.len);
   if (first) begin_message(session, binary);
   enum err err = admit(session, piece.len, first);

@@ -17,6 +17,20 @@ scene(world, 'a silent client that answers pings stays', async (stage) => {
   await client.settle();
 });
 
+// Its pongs are frames: each answers its ping, also where the next ping comes a moment later than
+// the time of silence after it.
+scene(world, 'rooms: one that answers pings in its protocol, and is silent otherwise, stays', async (stage) => {
+  const client = await stage.rooms(0, 'quiet');
+  let pings = 0;
+  client.on_frame = ({ type, time }) => {
+    if (type !== 'ping') return;
+    pings++;
+    client.send({ type: 'pong', time });
+  };
+  await waitFor('five pings, or the end', () => pings >= 5 || !client.is_open, 15000);
+  assert.ok(client.is_open);
+});
+
 for (const protocol of ['simple', 'messaging']) {
   scene(world, `${protocol}: one that does not answer is closed with 4408, and its user is gone`, async (stage) => {
     const dead = await stage[protocol](0, 'dead', { auto_pong: false });
