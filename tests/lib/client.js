@@ -37,7 +37,7 @@ export class Client {
   // Resolves when the connection is open; RefusedError otherwise. `protocol` names the one
   // that is spoken where the path does not tell; false: none of ours.
   open(node, path, parameters, options = {}) {
-    const { protocols = [], headers, auth, auto_pong = true, protocol } = options;
+    const { protocols = [], headers, auth, auto_pong = true, protocol, handshake_ms = PATIENCE_MS } = options;
     this.name ??= path;
     const target = `${path}${query(parameters)}`;
     this.contract = new Contract(target, { subprotocols: protocols, name: protocol, client: this.name });
@@ -46,7 +46,7 @@ export class Client {
       auth,
       perMessageDeflate: false,
       autoPong: auto_pong,
-      handshakeTimeout: PATIENCE_MS,
+      handshakeTimeout: handshake_ms,
     });
     this.socket = socket;
     socket.on('message', (data, binary) => this.#take(data, binary));

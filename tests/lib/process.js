@@ -1,14 +1,17 @@
 // Child processes: one dies or is paused with all that it started, as a machine would;
 // and none outlives the test.
+//
+//   PARLEY_TEST_LOGS  a folder: all that a child prints is also kept there, in <name>.log
 
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PATIENCE_MS, within } from './wait.js';
 
 const LOG_LINES = 400;
+const LOGS = process.env.PARLEY_TEST_LOGS;
 
 // What a program never says when it is well: a sanitizer's report, a failed
 // assertion, a child that died of a fault of its own (and not by these tests).
@@ -153,6 +156,7 @@ export class Child {
     let rest = '';
     stream.setEncoding('utf8');
     stream.on('data', (text) => {
+      if (LOGS) appendFileSync(join(LOGS, `${this.name}.log`), text);
       const lines = (rest + text).split('\n');
       rest = lines.pop();
       this.lines.push(...lines);

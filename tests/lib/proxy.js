@@ -1,23 +1,66 @@
-// A TCP proxy between a node and its Redis: the cable that can be cut, or hang.
+// A TCP proxy: the cable between a node and its Redis, or a client and its node, that can be
+// cut, hang, or be long.
 
 import { createConnection, createServer } from 'node:net';
 import { NODE_USER } from './redis.js';
 
+// One direction. What comes in goes out `latency_ms()` later, in order.
+class Wire {
+  #queue = []; // {bytes, due_ms}
+  #timer = null;
+
+  constructor(to, latency_ms) {
+    Object.assign(this, { to, latency_ms });
+  }
+
+  push(bytes) {
+    const delay = this.latency_ms();
+    if (!delay && !this.#queue.length) {
+      this.to.write(bytes);
+      return;
+    }
+    const due_ms = Math.max(Date.now() + delay, this.#queue.at(-1)?.due_ms ?? 0);
+    this.#queue.push({ bytes, due_ms });
+    this.#timer ??= setTimeout(() => this.#run(), delay);
+  }
+
+  #run() {
+    const now = Date.now();
+    while (this.#queue.length && this.#queue[0].due_ms <= now) {
+      const { bytes } = this.#queue.shift();
+      if (!this.to.destroyed) this.to.write(bytes);
+    }
+    const [next] = this.#queue;
+    this.#timer = next ? setTimeout(() => this.#run(), next.due_ms - now) : null;
+  }
+}
+
 export class Proxy {
-  #pairs = new Set(); // {near, far, name}: near is the node's side
+  latency_ms = 0; // of each direction
+  #pairs = new Set(); // {near, far, name}: near is the node's side, or the client's
   #is_cut = false;
 
-  static start(redis_port) {
+  static start(port) {
     const proxy = new Proxy();
-    proxy.server = createServer((near) => proxy.#accept(near, redis_port));
+    proxy.server = createServer((near) => proxy.#accept(near, port));
     return new Promise((resolve, reject) => {
       proxy.server.once('error', reject);
       proxy.server.listen(0, '127.0.0.1', () => resolve(proxy));
     });
   }
 
+  get port() {
+    return this.server.address().port;
+  }
+
+  // For nodes.
   get url() {
-    return `redis://${NODE_USER}@127.0.0.1:${this.server.address().port}`;
+    return `redis://${NODE_USER}@127.0.0.1:${this.port}`;
+  }
+
+  // For clients.
+  get ws() {
+    return `ws://127.0.0.1:${this.port}`;
   }
 
   // The names that the links gave themselves (CLIENT SETNAME).
@@ -67,12 +110,12 @@ export class Proxy {
     return chosen.length;
   }
 
-  #accept(near, redis_port) {
+  #accept(near, port) {
     if (this.#is_cut) {
       near.destroy();
       return;
     }
-    const far = createConnection({ port: redis_port, host: '127.0.0.1', noDelay: true });
+    const far = createConnection({ port, host: '127.0.0.1', noDelay: true });
     near.setNoDelay(true);
     const pair = { near, far, name: '' };
     this.#pairs.add(pair);
@@ -85,10 +128,12 @@ export class Proxy {
       socket.on('error', end);
       socket.on('close', end);
     }
+    const there = new Wire(far, () => this.latency_ms);
+    const back = new Wire(near, () => this.latency_ms);
     near.on('data', (bytes) => {
       pair.name ||= /parley:[^\r\n]+:(bus|commands)/.exec(bytes.toString('latin1'))?.[0] ?? '';
-      far.write(bytes);
+      there.push(bytes);
     });
-    far.on('data', (bytes) => near.write(bytes));
+    far.on('data', (bytes) => back.push(bytes));
   }
 }

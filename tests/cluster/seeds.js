@@ -1,0 +1,89 @@
+// Plays seeds, several at once, each in a process of its own: run.sh's work.
+//
+//   node cluster/seeds.js --seeds 1-10 --seconds 30 --redis one --jobs 2
+//
+// What a failing seed leaves (the logs of nodes and Redis, a journal of what was said and broken,
+// what was shown and published) stands in tests/results/faults/<shape>-<seed>.
+
+import { mkdirSync, rmSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { program } from '../lib/gateway.js';
+import { Child } from '../lib/process.js';
+import { within } from '../lib/wait.js';
+import { SHAPES } from './schedule.js';
+
+const RESULTS = new URL('../results/faults', import.meta.url).pathname;
+const script = new URL('seed.js', import.meta.url).pathname;
+// Setting up, waiting until all is well, everybody coming again.
+const MORE_SECONDS = 180;
+
+// "3", "1-10" or "1-3,7" as numbers.
+export function seeds_of(text) {
+  return text.split(',').flatMap((part) => {
+    const [first, last = first] = part.split('-').map(Number);
+    if (!(first > 0 && last >= first)) throw new Error(`"${text}" are no seeds`);
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
+}
+
+function folder_of(shape, seed) {
+  return `${RESULTS}/${shape}-${seed}`;
+}
+
+// One seed in a process of its own; {ok, text}. `environment` is added to this process's.
+export async function play_apart({ seed, seconds, shape, faults, environment = {}, logs = folder_of(shape, seed) }) {
+  rmSync(logs, { recursive: true, force: true });
+  mkdirSync(logs, { recursive: true });
+  const args = [script, seed, seconds, shape, ...(faults ? [faults] : [])].map(String);
+  const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith('PARLEY_')));
+  const child = new Child(`seed-${seed}`, process.execPath, args, {
+    environment: { ...inherited, PARLEY_TEST_LOGS: logs, ...environment },
+  });
+  try {
+    await within((seconds + MORE_SECONDS) * 1000, `the end of seed ${seed}`, child.exited);
+    await child.output_ended;
+  } catch (error) {
+    child.lines.push(`seed ${seed} on ${shape}, ${seconds} s: FAILED\n${error.message}`);
+    await child.kill();
+  }
+  const ok = child.code === 0;
+  if (ok) rmSync(logs, { recursive: true, force: true });
+  else child.lines.push(`  all of it is in ${logs}`);
+  return { ok, text: child.lines.join('\n') };
+}
+
+async function play_all({ seeds, jobs, ...options }) {
+  const waiting = [...seeds];
+  const failed = [];
+  const worker = async () => {
+    for (let seed; (seed = waiting.shift()) !== undefined; ) {
+      const { ok, text } = await play_apart({ seed, ...options });
+      if (!ok) failed.push(seed);
+      console.log(text);
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, worker));
+  return failed.sort((a, b) => a - b);
+}
+
+async function main() {
+  const { values } = parseArgs({
+    options: {
+      seeds: { type: 'string', default: '1-10' },
+      seconds: { type: 'string', default: '30' },
+      redis: { type: 'string', default: 'one' },
+      jobs: { type: 'string', default: '2' },
+      faults: { type: 'string' },
+    },
+  });
+  const seeds = seeds_of(values.seeds);
+  const [seconds, jobs, shape] = [Number(values.seconds), Number(values.jobs), values.redis];
+  if (!SHAPES[shape]) throw new Error(`--redis is one of ${Object.keys(SHAPES)}`);
+  if (!(seconds > 0 && jobs > 0)) throw new Error('--seconds and --jobs are numbers');
+  console.log(`${seeds.length} seeds of ${seconds} s on ${shape}, ${jobs} at once, with ${program()}`);
+  const failed = await play_all({ seeds, seconds, shape, jobs, faults: values.faults });
+  console.log(`${seeds.length - failed.length} seeds passed, ${failed.length} failed${failed.length ? `: ${failed}` : ''}`);
+  process.exit(failed.length ? 1 : 0);
+}
+
+if (process.argv[1] === new URL(import.meta.url).pathname) await main();

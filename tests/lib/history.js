@@ -1,0 +1,133 @@
+// What clients recorded, held against the guarantees (design.md, "Guarantees"): no
+// message that was acknowledged is lost, none is shown twice on one connection, each
+// connection is shown a conversation in its order, and what was read does not come back.
+//
+// A message is named "<sender>/<number>", its sender counting from 0. Order is judged at
+// the end (`order_faults`): only then is known which sends failed on the way, among which
+// none is owed.
+
+export class History {
+  acknowledged = new Map(); // message -> its receivers
+  shown = new Map(); // receiver -> Set of messages
+  read = new Map(); // receiver -> Set of messages that they have read
+  connections = []; // {receiver, label, messages}
+  faults = [];
+  deliveries = 0;
+  #conversations = new Map(); // message -> where it was said
+  #doubts = new Map(); // sender -> [[first number, last number]]
+  #abandoned = new Set();
+
+  // `message` is sent for the first time, into `conversation`.
+  say(message, conversation) {
+    this.#conversations.set(message, conversation);
+  }
+
+  // Whether it was said to a user, and not in a room.
+  direct(message) {
+    return !this.#conversations.get(message)?.startsWith('#');
+  }
+
+  // `receivers`: who is owed it; one, or a list.
+  acknowledge(message, receivers) {
+    this.acknowledged.set(message, [receivers].flat());
+  }
+
+  // What `sender` sent from number `first` to `last` lies around a failure: some of it was
+  // sent again, behind what came after it.
+  doubt(sender, first, last) {
+    const ranges = this.#doubts.get(sender) ?? [];
+    this.#doubts.set(sender, [...ranges, [first, last]]);
+  }
+
+  // Nobody knows what becomes of it, and it is not sent again: its order is open.
+  abandon(message) {
+    this.#abandoned.add(message);
+  }
+
+  // `receiver` has read it, and was told so.
+  mark_read(receiver, message) {
+    if (!this.read.has(receiver)) this.read.set(receiver, new Set());
+    this.read.get(receiver).add(message);
+  }
+
+  // A new connection of `receiver`; gives the function to call for each message that
+  // it is shown.
+  connection(receiver, label) {
+    const here = new Set();
+    const messages = [];
+    const read = new Set(this.read.get(receiver));
+    this.connections.push({ receiver, label, messages });
+    if (!this.shown.has(receiver)) this.shown.set(receiver, new Set());
+    return (message) => {
+      this.deliveries++;
+      if (here.has(message)) this.faults.push(`${label} was shown ${message} twice`);
+      if (read.has(message)) this.faults.push(`${label} was shown ${message}, which was read before`);
+      here.add(message);
+      messages.push(message);
+      this.shown.get(receiver).add(message);
+    };
+  }
+
+  // Acknowledged, and never shown to whom they were for.
+  missing() {
+    const missing = [];
+    for (const [message, receivers] of this.acknowledged) {
+      for (const receiver of receivers) {
+        if (!this.shown.get(receiver)?.has(message)) missing.push(`${message} for ${receiver}`);
+      }
+    }
+    return missing;
+  }
+
+  // A sender's messages in one conversation that a connection was shown in another order
+  // than that in which they were sent.
+  order_faults() {
+    return this.connections.flatMap(({ label, messages }) => {
+      const faults = [];
+      const before = new Map(); // sender and conversation -> numbers
+      for (const message of messages) {
+        const [sender, number] = split(message);
+        const key = `${sender} ${this.#conversations.get(message) ?? ''}`;
+        const numbers = before.get(key) ?? [];
+        const later = numbers.find((other) => other > number && !this.#excused(sender, number, other));
+        if (later !== undefined) faults.push(`${label} was shown ${message} after ${sender}/${later}`);
+        before.set(key, [...numbers, number].sort((a, b) => b - a).slice(0, 200));
+      }
+      return faults;
+    });
+  }
+
+  // The same against the stamps: `stamps`, message -> seq, of one list. `dense`: one that a
+  // connection follows must be shown all of it, from the first on that it was shown; to the end
+  // where `reaches_end(connection)`; but what `hides(receiver, message)`.
+  stamp_faults(name, stamps, { dense = false, hides = () => false, reaches_end = () => false } = {}) {
+    const list = [...stamps].sort(([, a], [, b]) => a - b);
+    return this.connections.flatMap((connection) => {
+      const { receiver, label, messages } = connection;
+      const known = messages.filter((message) => stamps.has(message));
+      if (!known.length) return [];
+      const faults = known
+        .filter((message, i) => i > 0 && stamps.get(message) < stamps.get(known[i - 1]))
+        .map((message) => `${label} was shown ${message} out of the order of ${name}`);
+      if (!dense) return faults;
+      const here = new Set(known);
+      const first = stamps.get(known[0]);
+      const last = reaches_end(connection) ? Infinity : stamps.get(known.at(-1));
+      const left_out = list.filter(([message, seq]) => {
+        return seq > first && seq < last && !here.has(message) && !hides(receiver, message);
+      });
+      return [...faults, ...left_out.map(([message, seq]) => `${label} was not shown ${message}, ${seq} of ${name}`)];
+    });
+  }
+
+  #excused(sender, number, other) {
+    if (this.#abandoned.has(`${sender}/${number}`) || this.#abandoned.has(`${sender}/${other}`)) return true;
+    const within = (first, last) => number >= first && number <= last && other >= first && other <= last;
+    return (this.#doubts.get(sender) ?? []).some(([first, last]) => within(first, last));
+  }
+}
+
+function split(message) {
+  const at = message.lastIndexOf('/');
+  return [message.slice(0, at), Number(message.slice(at + 1))];
+}
