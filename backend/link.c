@@ -196,6 +196,8 @@ static void on_refuse(evutil_socket_t fd, short what, void *arg)
     struct pending entry = pendings_shift(&link->refused);
     entry.done(entry.arg, entry.err, NULL);
   }
+  /* What came in while others were still to be told waits for the next turn. */
+  if (link->refused.count) event_add(link->refuse, &(struct timeval){0, 0});
 }
 
 void link_refuse(struct link *link, link_fn *done, void *arg)

@@ -229,6 +229,32 @@ static void test_a_number_that_nobody_got_is_nobodys(void **state)
   assert_int_equal(by_number(OWNER_USER, 1).err, ERR_OK);
 }
 
+/* Looks itself up again, as often as it is told to. */
+struct again {
+  int left;
+};
+
+static void on_again(void *arg, enum err err, const struct entry *entry)
+{
+  struct again *again = arg;
+  assert_int_equal(err, ERR_OK);
+  assert_int_equal(entry->num, 1);
+  if (again->left-- > 0) directory_by_number(node.backend, OWNER_USER, 1, on_again, again);
+}
+
+/* What is remembered is told in the next turn of the loop. One that asks again while others are
+ * still to be told that turn was never told, nor was anybody behind it, for ever. */
+static void test_who_asks_again_while_others_are_told_is_told(void **state)
+{
+  (void)state;
+  resolve(&node, OWNER_USER, "alice", true);
+  assert_int_equal(by_number(OWNER_USER, 1).err, ERR_OK); /* is remembered from now on */
+  struct again first = {3}, second = {3};
+  directory_by_number(node.backend, OWNER_USER, 1, on_again, &first);
+  directory_by_number(node.backend, OWNER_USER, 1, on_again, &second);
+  WAIT(base, first.left < 0 && second.left < 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, before, after)
 
 int main(void)
@@ -245,6 +271,7 @@ int main(void)
       TEST(test_who_has_a_uuid),
       TEST(test_numbers_are_remembered),
       TEST(test_a_number_that_nobody_got_is_nobodys),
+      TEST(test_who_asks_again_while_others_are_told_is_told),
   };
   redis_start(&redis, NULL);
   base = loop_new();
