@@ -15,7 +15,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
 cd "$root" || exit 1
 results=$here/results
-steps=(headers format tidy scripts docs unit unit-sanitized live live-sanitized sixth bench fuzz)
+steps=(headers format tidy scripts docs unit unit-sanitized live live-sanitized sixth browser bench fuzz)
 extra=(valgrind) # slow: only when named
 
 passed=0 failed=0 skipped=0 failures=()
@@ -173,6 +173,15 @@ step_live() { run_node build; }
 step_live-sanitized() { run_node build-sanitize; }
 
 step_sixth() { check 300 "a protocol is added as its page says" tests/sixth/run.sh; }
+
+# Not every distribution has it as a package.
+step_browser() {
+  if ! command -v chromium >/dev/null && ! { deploy/deps.sh browser && command -v chromium >/dev/null; }; then
+    skip "browser: there is no chromium"
+    return
+  fi
+  check 300 "the console in a browser" node --test tests/browser
+}
 
 # Not the figures (tests/bench/run.sh): that what measures them notices every fault.
 step_bench() { check 300 "the load generator notices what is wrong" tests/bench/check.sh; }
