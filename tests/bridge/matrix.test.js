@@ -19,8 +19,8 @@ function each(row, play_cell) {
     for (const where of row.places) {
       for (const about of row.about ?? [undefined]) {
         for (const { here, way } of ways) {
-          const parts = [by && ` by ${by}`, about && ` of what ${about.replace(",", "")} sent`, ` in the ${where}`];
-          play_cell({ by, where, about, here }, `${row.event}:${parts.filter(Boolean).join(',')}, ${way}`);
+          const what = about ? ` of what ${about.replace(',', '')} sent,` : '';
+          play_cell({ by, where, about, here }, `${row.event}: by ${by},${what} in the ${where}, ${way}`);
         }
       }
     }

@@ -84,37 +84,44 @@ async function uuid_in(stage, user) {
   return (await stage.redis.hash(`parley:user:{${user}}:profile`)).uuid;
 }
 
+// Everything up to the event. `channel` brings it; by `ends` those who look on hear of the end,
+// which where nobody hears the place any more is that of their own.
+async function set_stage(stage, row, act, scenery, own) {
+  const { where, here, there, names } = scenery;
+  const place = await PLACES[where](stage, there);
+  Object.assign(scenery, { place });
+  const about = await say_about(stage, row, scenery);
+  const looks_on = own ? 'maker' : 'reader';
+  const clients = await look_on(stage, there, looks_on, place, {
+    kind: row.kind,
+    except: own && scenery.by === 'simple' ? 'simple' : undefined,
+    outside: row.outside,
+  });
+  const maker = await come_in(stage, row, act, scenery);
+  const { reader, host } = names;
+  const values = {
+    ...values_of(place, names.maker, reader, names[looks_on]),
+    ...{ reader, host, about },
+    reader_uuid: await uuid_in(stage, reader),
+    from_uuid: await uuid_in(stage, names.maker),
+  };
+  const channel = row.channel ? fill(row.channel, values) : place.brings ?? inbox(names[looks_on]);
+  const ends = row.channel || row.kind === 'room.deleted' ? inbox(names[looks_on]) : channel;
+  await frames_until_now(stage, ends, Object.values(clients));
+  return { clients, maker, values, channel, ends };
+}
+
 // `by`: who makes it, as the row has it; `about`: how what it is about was sent; `own`: the other
 // connections of who does it look on.
 export async function play(stage, row, { by, where, here = 0, about, own = false }) {
   const there = 1 - here;
   const protocol = by.split(',')[0];
   const act = row.by[by];
-  const names = { maker: stage.name('maker'), reader: stage.name('reader'), host: stage.name('host'), server: 'server' };
-  const looks_on = own ? 'maker' : 'reader';
+  const names = { server: 'server' };
+  for (const role of ['maker', 'reader', 'host']) names[role] = stage.name(role);
   await empty_house(stage);
-
-  const place = await PLACES[where](stage, there);
-  const scenery = { protocol, about, where, place, here, there, names };
-  const about_id = await say_about(stage, row, scenery);
-  const clients = await look_on(stage, there, looks_on, place, {
-    kind: row.kind,
-    except: own && by === 'simple' ? 'simple' : undefined,
-    outside: row.outside,
-  });
-  const maker = await come_in(stage, row, act, scenery);
-  const values = {
-    ...values_of(place, names.maker, names.reader, names[looks_on]),
-    reader: names.reader,
-    host: names.host,
-    about: about_id,
-    reader_uuid: await uuid_in(stage, names.reader),
-    from_uuid: await uuid_in(stage, names.maker),
-  };
-  const channel = row.channel ? fill(row.channel, values) : place.brings ?? inbox(names[looks_on]);
-  // Where nobody hears the place any more, they hear of themselves.
-  const ends = row.channel || row.kind === 'room.deleted' ? inbox(names[looks_on]) : channel;
-  await frames_until_now(stage, ends, Object.values(clients));
+  const scenery = { by, protocol, about, where, here, there, names };
+  const { clients, maker, values, channel, ends } = await set_stage(stage, row, act, scenery, own);
 
   const before = await unsayable(stage.nodes[there], row.kind);
   const come = () => stage[protocol](here, 'maker', presence_of());
@@ -125,7 +132,9 @@ export async function play(stage, row, { by, where, here = 0, about, own = false
   Object.assign(values, values_in(envelope));
   const seen = await frames_until_now(stage, ends, Object.values(clients));
   const counted = await unsayable(stage.nodes[there], row.kind);
-  compare(own ? row.own : row.shown, { protocols: Object.keys(clients), seen, before, counted, values, protocol });
+
+  const protocols = Object.keys(clients);
+  compare(own ? row.own : row.shown, { protocols, seen, before, counted, values, protocol });
   if (row.unread !== undefined && where === 'dialog') await look_later(stage, row, here);
 }
 
