@@ -235,25 +235,27 @@ void command_create_room(struct caller *caller, const struct command *command, s
 
 /* ---- changing and ending ------------------------------------------------------------------ */
 
-static void tell_all(struct task *task, enum envelope_kind kind)
+/* What every node is told when it is done: written before, for the directory forgets the room
+ * with the change. */
+static struct slice write_for_all(const struct caller *caller, const struct command *command,
+                                  enum envelope_kind kind, struct task *task)
 {
-  static struct text rest;
-  struct caller *caller = command_caller(task);
-  if (!caller) return;
-  const struct entry *entry =
-      directory_find(caller->node->backend, OWNER_ROOM, task->command.to.id);
-  if (!entry) return;
   struct envelope event = {
-      .kind = kind, .ts_ms = node_wall_ms(), .from = caller->user, .to = command_party(entry)};
-  const struct room_change *change = task->command.room_change;
+      .kind = kind, .ts_ms = node_wall_ms(), .from = caller->user, .to = room_of(caller, command)};
+  const struct room_change *change = command->room_change;
   if (change && change->name.len) event.to.name = change->name;
-  all_tell(caller->node->backend, write_event(&rest, &event), NULL, NULL);
+  return write_event(&task->rest, &event);
+}
+
+static void tell_all(struct task *task)
+{
+  all_tell(task->node->backend, text_slice(&task->rest), NULL, NULL);
 }
 
 static void on_edited(void *arg, enum err err)
 {
   struct task *task = arg;
-  if (err == ERR_OK) tell_all(task, KIND_ROOM_CHANGED);
+  if (err == ERR_OK) tell_all(task);
   if (err == ERR_OK)
     room_get(task->node->backend, task->command.to.id, on_room, task);
   else
@@ -271,26 +273,23 @@ void command_edit_room(struct caller *caller, const struct command *command, str
                            .open = {change->open.set, change->open.value},
                            .is_public = {change->is_public.set, change->is_public.value},
                            .logged = {change->logged.set, change->logged.value}};
+  write_for_all(caller, command, KIND_ROOM_CHANGED, task);
   room_edit(caller->node->backend, &edit, on_edited, task);
 }
 
 static void on_deleted(void *arg, enum err err)
 {
   struct task *task = arg;
-  if (err == ERR_OK) tell_all(task, KIND_ROOM_DELETED);
+  if (err == ERR_OK) tell_all(task);
   command_finish_with(task, err);
 }
 
 /* Those who hear the room are told by its own channel, all others by everybody's. */
 void command_delete_room(struct caller *caller, const struct command *command, struct task *task)
 {
-  static struct text rest;
-  struct envelope event = {.kind = KIND_ROOM_DELETED,
-                           .ts_ms = node_wall_ms(),
-                           .from = caller->user,
-                           .to = room_of(caller, command)};
-  room_delete(caller->node->backend, command->to.id, caller->user.id, caller->admin,
-              write_event(&rest, &event), on_deleted, task);
+  struct slice event = write_for_all(caller, command, KIND_ROOM_DELETED, task);
+  room_delete(caller->node->backend, command->to.id, caller->user.id, caller->admin, event,
+              on_deleted, task);
 }
 
 /* ---- people -------------------------------------------------------------------------------- */

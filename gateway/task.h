@@ -13,7 +13,7 @@ struct task {
   struct node *node;
   uint64_t caller; /* handle */
   struct command command;
-  struct text rest;      /* the envelope, where the sender is to be shown it as well */
+  struct text rest;      /* the envelope: to be shown to its sender as well, or told to all */
   enum owner_kind owner; /* SEND: the kind of its conversation */
   uint64_t ts_ms;        /* SEND: the message's */
   struct address named;  /* `to` as the client named it, where that was by number or UUID */
