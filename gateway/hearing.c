@@ -215,6 +215,25 @@ void hearing_all(struct node *node, const struct envelope *event)
 
 /* ---- memberships --------------------------------------------------------------------------- */
 
+/* The one room that it asked for, which it hears while its user may read it. */
+static bool asked_for(const struct session *session, struct slice room)
+{
+  return (session->caller.protocol->hears & HEARS_ONE_ROOM) &&
+         slice_equal(room, session_room(session));
+}
+
+static bool is_public(const struct session *session, struct slice room)
+{
+  return slice_is(room, "lobby") || holds(session->caller.node->public_rooms, room);
+}
+
+/* Without being a member. */
+static bool may_hear(const struct session *session, struct slice room)
+{
+  bool all = session->caller.protocol->hears & HEARS_PUBLIC;
+  return (all || asked_for(session, room)) && is_public(session, room);
+}
+
 void hearing_begin(struct session *session, const struct presence_joined *joined)
 {
   unsigned hears = session->caller.protocol->hears;
@@ -243,7 +262,9 @@ void hearing_follow(struct session *session, const struct presence_joined *joine
   hearing_begin(session, joined);
   for (struct subscription *each = session->subscriptions, *next; each; each = next) {
     next = each->next_of_session;
-    if (each->topic->kind == OWNER_ROOM && is_barred(session, each->topic->owner))
+    struct slice room = each->topic->owner;
+    bool closed = asked_for(session, room) && !is_public(session, room) && !is_member(joined, room);
+    if (each->topic->kind == OWNER_ROOM && (closed || is_barred(session, room)))
       hub_leave_room(each);
   }
 }
@@ -265,6 +286,7 @@ static void enter(struct session *session, struct delivery *delivery)
 {
   struct slice room = delivery->event->to.id;
   unbar(session, room);
+  if (asked_for(session, room)) hear(session, room, START_NOW);
   if (!(session->caller.protocol->hears & HEARS_MEMBERSHIPS)) return;
   struct subscription *subscription = hub_subscribe(session, OWNER_ROOM, room, START_CURSOR);
   if (!hearing_greets(session, room) || subscription->greeting) return;
@@ -277,18 +299,18 @@ static void leave(struct session *session, const struct envelope *event)
   struct subscription *room = hub_find(session, OWNER_ROOM, event->to.id);
   bool kicked = event->kind == KIND_ROOM_KICKED;
   if (kicked) bar(session, event->to.id);
-  if (room && (kicked || (session->caller.protocol->hears & HEARS_MEMBERSHIPS)))
+  if (!room) return;
+  if (!kicked && may_hear(session, event->to.id))
+    room->member = false;
+  else
     hub_leave_room(room);
 }
 
 /* A ban is lifted: what is heard without being a member is heard again. */
 static void allow(struct session *session, struct slice room)
 {
-  unsigned hears = session->caller.protocol->hears;
-  bool is_public = (hears & HEARS_PUBLIC) && holds(session->caller.node->public_rooms, room);
-  bool is_own = (hears & HEARS_ONE_ROOM) && slice_equal(room, session_room(session));
   unbar(session, room);
-  if (is_public || is_own) hear(session, room, START_NOW);
+  if (may_hear(session, room)) hear(session, room, START_NOW);
 }
 
 void hearing_member(struct topic *topic, const struct envelope *event)
