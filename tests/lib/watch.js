@@ -134,6 +134,8 @@ export class Watch {
       if (last && stamped && envelope.id <= last.id) faults.push(`id ${envelope.id} after ${last.id}`);
       this.#last.set(channel, { seq: envelope.seq, id: Math.max(stamped ? envelope.id : 0, last?.id ?? 0) });
     }
+    // Another room of the same id counts from the beginning.
+    if (envelope.kind === 'room.deleted') this.#last.delete(channel);
     for (const fault of faults) this.faults.push(`  ${fault}: ${channel} ${line}`);
     this.envelopes.push({ channel, line, envelope });
     if (this.envelopes.length > 50000) this.envelopes.splice(0, 25000);
