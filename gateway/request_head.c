@@ -56,7 +56,7 @@ static struct slice *kept(struct request_head *head, struct slice name)
   return NULL;
 }
 
-static bool read_header(struct slice line, struct request_head *head)
+__attribute__((nonnull)) static bool read_header(struct slice line, struct request_head *head)
 {
   struct slice name;
   if (!take_until(&line, ":", &name) || !name.len) return false;
