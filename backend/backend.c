@@ -28,15 +28,24 @@ struct whole {
   struct redis_tls *tls; /* NULL: none */
   struct topology *topology;
   bool has_lobby;
+  struct event *again; /* what must be there is made once more */
 };
 
 /* ---- the lobby ---------------------------------------------------------------------- */
 
-static void on_lobby(void *arg, enum err err, const struct redisReply *reply)
+/* Redis may be there and refuse: it is full, or still loading. */
+static void on_made(void *arg, enum err err, const struct redisReply *reply)
 {
   (void)reply;
+  const struct timeval later = {1, 0};
+  if (err != ERR_OK) event_add(((struct whole *)arg)->again, &later);
+}
+
+static void on_lobby(void *arg, enum err err, const struct redisReply *reply)
+{
   struct whole *whole = arg;
   if (err == ERR_OK) whole->has_lobby = true;
+  on_made(whole, err, reply);
 }
 
 static void set_if_missing(struct store *store, struct slice value)
@@ -84,7 +93,21 @@ static void make_server(struct whole *whole)
   store_number(store, 0);
   store_arg(store, SLICE("uuid"));
   store_arg(store, SLICE("00000000-0000-0000-0000-000000000000"));
-  store_send(store, NULL, NULL);
+  store_send(store, on_made, whole);
+}
+
+static void make_all(struct whole *whole)
+{
+  make_server(whole);
+  make_lobby(whole);
+}
+
+static void on_again(evutil_socket_t fd, short what, void *arg)
+{
+  (void)fd;
+  (void)what;
+  struct whole *whole = arg;
+  if (store_is_up(whole->backend.store)) make_all(whole); /* else its coming back does */
 }
 
 /* ---- links -------------------------------------------------------------------------- */
@@ -92,8 +115,7 @@ static void make_server(struct whole *whole)
 static void on_store_up(void *arg)
 {
   struct whole *whole = arg;
-  make_server(whole);
-  make_lobby(whole);
+  make_all(whole);
   presence_link_up(whole->backend.presence);
   probe_now(whole->backend.probe);
 }
@@ -235,6 +257,8 @@ struct backend *backend_new(const struct backend_options *options,
   backend->pushes = pushes_new(backend);
   backend->presence = presence_new(backend);
   backend->probe = probe_new(backend);
+  whole->again = event_new(options->base, -1, 0, on_again, whole);
+  assert(whole->again);
   open_links(whole);
   bus_subscribe(backend, probe_channel(backend->probe));
   return backend;
@@ -246,6 +270,7 @@ void backend_free(struct backend *backend)
   passwords_free(backend->passwords); /* while those who wait for it can be answered */
   bus_free(backend->bus);
   store_free(backend->store);
+  event_free(whole->again); /* behind the store, whose end refuses what is under way */
   topology_free(whole->topology);
   probe_free(backend->probe);
   presence_free(backend->presence);

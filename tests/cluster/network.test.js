@@ -2,6 +2,7 @@
 // a Redis that refuses (design.md, "Readiness is proof", "When Redis is away").
 
 import assert from 'node:assert/strict';
+import { http } from '../lib/http.js';
 import { RedisServer } from '../lib/redis.js';
 import { waitFor } from '../lib/wait.js';
 import { scene, use_world } from '../lib/world.js';
@@ -141,6 +142,23 @@ faulty('a Redis that is full refuses, and no sender is told that it was stored',
   await alice.put_and_wait({ id: 1, rid: bob });
   const there = await stage.messaging(1, 'bob');
   assert.deepEqual((await there.messages(2)).map(({ id }) => id), [0, 1]);
+});
+
+// What a link's coming up makes (the lobby's record) was refused then, and not made later.
+faulty('a node whose link comes up while Redis is full is ready once it is not', async (stage) => {
+  await stage.redis.command('CONFIG', 'SET', 'maxmemory', '1');
+  try {
+    await stage.redis.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await waitFor('the link is up, and the node not ready', async () => {
+      const { status, body } = await http(stage.nodes[0].url, '/readyz');
+      return status === 503 && body.includes('has not answered');
+    });
+  } finally {
+    await stage.redis.command('CONFIG', 'SET', 'maxmemory', '0');
+  }
+  await Promise.all(stage.nodes.map((node) => node.ready()));
+  const alice = await stage.messaging(0, 'alice');
+  await alice.put_and_wait({ id: 1, rid: stage.name('bob') });
 });
 
 faulty('a Redis that became a replica refuses; once it is a master again all goes on', async (stage) => {
