@@ -20,7 +20,7 @@ export class Actor {
   #barrier = false; // what failed is sent again before anything new
   #readable = [];
   #marks = []; // not known to be carried out
-  #next = null; // a connection that takes over
+  #next = null; // a connection that takes over, or null; promised
 
   // `play` has: world, history, book, nodes_of_clients, unread, single, over.
   constructor(play, { user, protocol, room = 'lobby', targets = [], index }) {
@@ -37,7 +37,7 @@ export class Actor {
   // Until the play is over: connected as much as can be.
   async live() {
     for (let turn = 0; !this.play.over; turn++) {
-      const client = this.#next ?? (await this.#connect());
+      const client = (await this.#next) ?? (await this.#connect());
       this.#next = null;
       if (!client) return;
       this.#begin(client, `${this.protocol} ${this.user}, connection ${turn} (${client.where})`);
@@ -66,11 +66,11 @@ export class Actor {
   // Another connection of the same name; the protocol says which of the two stays.
   async take_over() {
     if (!this.is_connected || this.#next) return;
-    const old = this.client;
-    const next = await this.#connect(1);
-    if (!next) return;
-    if (this.play.over || this.client !== old) next.close();
-    else this.#next = next;
+    // At once: the old connection may be closed before the new one is known to be open.
+    this.#next = this.#connect(1);
+    const next = await this.#next;
+    if (!next) this.#next = null;
+    else if (this.play.over) next.close();
   }
 
   // Marks what is readable, but for the last `keep`.

@@ -52,13 +52,15 @@ export class Gateway {
 
   // /readyz says `status`.
   async readiness(status, patience_ms) {
+    let said;
     await waitFor(
-      () => `/readyz of ${this.id} says ${status}`,
+      () => `/readyz of ${this.id} says ${status}, and not ${said?.status} ${said?.body}`,
       async () => {
         if (!this.child.running) {
           throw new NeverError(`${this.id} ended with ${this.child.code ?? this.child.by_signal}\n${this.log()}`);
         }
-        return (await http(this.url, '/readyz')).status === status;
+        said = await http(this.url, '/readyz');
+        return said.status === status;
       },
       patience_ms,
     );
