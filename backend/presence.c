@@ -142,13 +142,14 @@ static void fail(struct joining *joining, enum err err)
 {
   struct presence *presence = joining->backend->presence;
   const struct presence_join *join = &joining->join;
-  if (err == ERR_UNAVAILABLE && joining->sent) {
-    /* It may have joined nevertheless: no ghost stays behind. */
+  if (joining->sent) {
+    /* No ghost stays behind, whatever happens to the link: neither of one that may have joined
+     * nevertheless, nor of one that was refused, which stands in the node's hash by then. */
     struct leaving *leaving = leaving_new(presence, join->user, join->session, true);
-    DL_APPEND(presence->leaving, leaving);
-  } else if (joining->sent) {
-    leave_node(joining->backend, join->session);
-    store_send(joining->backend->store, NULL, NULL);
+    if (err == ERR_UNAVAILABLE)
+      DL_APPEND(presence->leaving, leaving);
+    else
+      leave(leaving);
   }
   joining->done(joining->arg, &(struct presence_joined){.err = err});
   free(joining);

@@ -133,12 +133,39 @@ static void on_timer(struct node *node, struct node_timer *timer)
 
 /* ---- the answer -------------------------------------------------------------------- */
 
+/* What travels with a confirmation: the session may be gone when it is answered. */
+struct confirmation {
+  struct node *node;
+  uint64_t session; /* handle */
+};
+
+/* Redis went away: the entries are still there, and the next pong proves them once more. */
+static void unprove(const struct confirmation *confirmation)
+{
+  struct session *session = session_find(confirmation->node, confirmation->session);
+  if (!session || !session->inbox || session->state != SESSION_OPEN) return;
+  session->inbox->proven = 0;
+  session_want_proof(session, PROOF_LATER);
+}
+
 /* The senders of what has provably arrived are told, where they can be. Of a long list it
  * is called for each part. */
 static void on_confirmed(void *arg, const struct page *page)
 {
-  struct node *node = arg;
-  if (page->err == ERR_OK) dispatch_tell_senders(node, page, KIND_MESSAGE_DELIVERED);
+  struct confirmation *confirmation = arg;
+  if (page->err == ERR_OK)
+    dispatch_tell_senders(confirmation->node, page, KIND_MESSAGE_DELIVERED);
+  else if (!confirmation->node->ending)
+    unprove(confirmation);
+  if (page->err != ERR_OK || !page->more) free(confirmation);
+}
+
+static void confirm(struct session *session)
+{
+  struct confirmation *confirmation = memory_alloc(sizeof *confirmation);
+  *confirmation = (struct confirmation){session->caller.node, session->caller.handle};
+  inbox_confirm(session->caller.node->backend, session->inbox->topic->owner,
+                session->inbox->pinged_id, on_confirmed, confirmation);
 }
 
 static void prove(struct subscription *subscription)
@@ -148,8 +175,7 @@ static void prove(struct subscription *subscription)
   if (subscription->pinged <= subscription->proven) return;
   subscription->proven = subscription->pinged;
   if (topic->kind == OWNER_USER && subscription->pinged_id)
-    inbox_confirm(session->caller.node->backend, topic->owner, subscription->pinged_id,
-                  on_confirmed, session->caller.node);
+    confirm(session);
   else if (topic->kind == OWNER_ROOM && subscription->member)
     room_cursor_set(session->caller.node->backend, topic->owner, session->caller.user.id,
                     subscription->proven);

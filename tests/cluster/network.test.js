@@ -51,6 +51,15 @@ faulty('a command link that hangs: unavailable, then another one; sending again 
   assert.deepEqual((await bob.messages(3)).map(({ id }) => id), ['before', 1, 'after']);
 });
 
+faulty('a proof of receipt that Redis was not told is told once it is back', async (stage) => {
+  const alice = await stage.messaging(0, 'alice');
+  const carol = await stage.simple_arrived(1, 'carol');
+  assert.equal(stage.proxies[1].hang(/:commands$/), 1);
+  await alice.put_and_wait({ id: 1, rid: carol.user, text: 'shown by the other link' });
+  assert.equal((await carol.message()).message, 'shown by the other link');
+  await waitFor('it was proven', async () => !(await stage.redis.command('LLEN', `parley:user:{${carol.user}}:unread`)), 15000);
+});
+
 faulty('a short cut: nobody is told, nothing is lost or shown twice', async (stage) => {
   const watcher = await stage.simple_arrived(0, 'watcher');
   const alice = await stage.messaging(0, 'alice');

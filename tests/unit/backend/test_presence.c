@@ -237,6 +237,32 @@ static void test_a_join_of_unknown_outcome_leaves_no_ghost(void **state)
   node_end(&quick);
 }
 
+static void on_refused_kill(void *arg, const struct presence_joined *joined)
+{
+  on_joined(arg, joined);
+  redis_kill(&redis);
+}
+
+/* A join that was refused stands in the node's hash until that is taken back, also where Redis
+ * goes away at that moment. */
+static void test_a_refused_join_leaves_no_ghost_where_redis_goes(void **state)
+{
+  (void)state;
+  join(&node, "a", "gw-1-a", "simple", "", PRESENCE_REFUSE);
+  struct outcome refused = {0};
+  struct presence_join second = {.user = SLICE("a"),
+                                 .session = SLICE("gw-1-b"),
+                                 .protocol = SLICE("simple"),
+                                 .exclusive = PRESENCE_REFUSE,
+                                 .now_ms = 1};
+  presence_join(node.backend, &second, on_refused_kill, &refused);
+  WAIT(base, refused.done);
+  assert_int_equal(refused.err, ERR_REPLACED);
+  redis_restart(&redis);
+  WAIT(base, backend_ready(node.backend, NULL));
+  WAIT(base, strcmp(redis_ask(&redis, "HKEYS parley:node:{gw-1}:sessions"), "gw-1-a") == 0);
+}
+
 static long memory_of(const char *key)
 {
   return strtol(redis_ask(&redis, "MEMORY USAGE %s SAMPLES 0", key), NULL, 10);
@@ -299,6 +325,7 @@ int main(void)
       TEST(test_leaving_while_redis_is_away_is_made_up_for),
       TEST(test_a_join_of_unknown_outcome_leaves_no_ghost),
       TEST(test_an_idle_user_is_cheap),
+      TEST(test_a_refused_join_leaves_no_ghost_where_redis_goes),
   };
   redis_start(&redis, NULL);
   base = loop_new();
