@@ -119,7 +119,7 @@ export async function play(stage, row, { by, where, here = 0, about, own = false
   const act = row.by[by];
   const names = { server: 'server' };
   for (const role of ['maker', 'reader', 'host']) names[role] = stage.name(role);
-  await empty_house(stage);
+  if (/^(room|presence)\./.test(row.kind)) await empty_house(stage); // others still go
   const scenery = { by, protocol, about, where, here, there, names };
   const { clients, maker, values, channel, ends } = await set_stage(stage, row, act, scenery, own);
 

@@ -197,11 +197,12 @@ export async function look_on(stage, index, user, place, { kind, except, outside
   const brings = (!outside && place.brings) || inbox(stage.name(user));
   const room = outside ? undefined : room_id(place);
   if (room && room !== LOBBY.id) await enter(stage, index, user, place);
-  const clients = [];
-  for (const protocol of protocols) {
-    const parameters = parameters_of(protocol, room, 'looks on');
-    clients.push(await stage[protocol](index, user, { ...presence_of(kind), parameters }));
-  }
+  const clients = await Promise.all(
+    protocols.map((protocol) => {
+      const parameters = parameters_of(protocol, room, 'looks on');
+      return stage[protocol](index, user, { ...presence_of(kind), parameters });
+    }),
+  );
   if (room === LOBBY.id) {
     clients[protocols.indexOf('messaging')].send(fill(ENTER.messaging, place));
   }
