@@ -65,7 +65,6 @@ static void enter_conversation(struct caller *caller, const struct command *comm
   struct visit *visit = memory_zalloc(sizeof *visit);
   visit->task = task;
   visit->then = then;
-  visit->event.from = caller->user;
   visit->event.thread = arena_copy(&visit->arena, command->thread);
   enum owner_kind kind = room ? OWNER_ROOM : OWNER_USER;
   struct party to = command_party(directory_find(backend, kind, command->to.id));
@@ -228,12 +227,12 @@ void command_read_up_to(struct caller *caller, const struct command *command, st
 /* ---- looking ------------------------------------------------------------------------- */
 
 /* Of the caller's own messages; others' are not theirs to know of. */
-static const struct receipt *receipts_of(struct visit *visit)
+static const struct receipt *receipts_of(struct visit *visit, const struct caller *caller)
 {
   size_t count = visit->outcome.message_count;
   struct receipt *receipts = arena_zalloc(&visit->arena, (count + 1) * sizeof *receipts);
   for (size_t i = 0; i < count; i++)
-    if (slice_equal(visit->outcome.messages[i].from.id, visit->event.from.id))
+    if (slice_equal(visit->outcome.messages[i].from.id, caller->user.id))
       receipts[i] = command_receipt(&visit->receipts, &visit->outcome.messages[i]);
   return receipts;
 }
@@ -241,11 +240,16 @@ static const struct receipt *receipts_of(struct visit *visit)
 static void on_messages(void *arg, const struct page *page)
 {
   struct visit *visit = arg;
+  const struct caller *caller = command_caller(visit->task);
   char cursor[COMMAND_CURSOR_BYTES];
   bool more = page->err == ERR_OK && page->more && page->count;
+  if (!caller) {
+    leave(visit, ERR_GOING_AWAY);
+    return;
+  }
   if (page->err == ERR_OK)
     visit->outcome.messages = page_decode(&visit->arena, page, &visit->outcome.message_count);
-  visit->outcome.receipts = receipts_of(visit);
+  visit->outcome.receipts = receipts_of(visit, caller);
   visit->outcome.cursor = command_cursor(more ? page->messages[0].id : 0, cursor);
   leave(visit, page->err);
 }
