@@ -61,7 +61,7 @@ void room_cursor_get(struct backend *backend, struct slice room, struct slice us
   store_begin_command(backend->store, "HGET", 2);
   store_key(backend->store, OWNER_ROOM, room, ":cursors");
   store_arg(backend->store, user);
-  seq_send(backend, done, arg);
+  seq_send(backend, ERR_NOT_IN_ROOM, done, arg); /* every member has one (room_role.lua) */
 }
 
 void room_cursor_set(struct backend *backend, struct slice room, struct slice user, uint64_t seq)

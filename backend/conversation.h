@@ -37,7 +37,7 @@ void room_exit(struct backend *backend, struct slice room, struct slice user, st
                bool told, stamp_fn *done, void *arg);
 
 /* How far a member has provably been shown the room's log. cursor_get's page has
- * no messages; `seq` is the cursor, 0 where there is none. */
+ * no messages; `seq` is the cursor. ERR_NOT_IN_ROOM: there is none, for that is no member. */
 void room_cursor_get(struct backend *backend, struct slice room, struct slice user, page_fn *done,
                      void *arg);
 void room_cursor_set(struct backend *backend, struct slice room, struct slice user, uint64_t seq);

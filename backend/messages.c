@@ -203,5 +203,5 @@ void read_cursor_get(struct backend *backend, struct owner owner, struct slice u
   store_begin_command(backend->store, "HGET", 2);
   owner_key(backend, owner, ":read");
   store_arg(backend->store, user);
-  seq_send(backend, done, arg);
+  seq_send(backend, ERR_OK, done, arg);
 }

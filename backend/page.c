@@ -125,6 +125,7 @@ struct waiter {
   err_fn *plain_done;
   ids_fn *ids_done;
   void *arg;
+  enum err missing;
 };
 
 static void on_page(void *arg, enum err err, const struct redisReply *reply)
@@ -157,14 +158,16 @@ static void on_seq(void *arg, enum err err, const struct redisReply *reply)
   struct waiter waiter = *(struct waiter *)arg;
   free(arg);
   struct page page = {.err = err};
-  if (err == ERR_OK && reply->type != REDIS_REPLY_NIL && !reply_number(reply, &page.seq))
+  if (err == ERR_OK && reply->type == REDIS_REPLY_NIL)
+    page.err = waiter.missing;
+  else if (err == ERR_OK && !reply_number(reply, &page.seq))
     page.err = ERR_INTERNAL;
   waiter.page_done(waiter.arg, &page);
 }
 
-void seq_send(struct backend *backend, page_fn *done, void *arg)
+void seq_send(struct backend *backend, enum err missing, page_fn *done, void *arg)
 {
-  send_with(backend, on_seq, (struct waiter){.page_done = done, .arg = arg});
+  send_with(backend, on_seq, (struct waiter){.page_done = done, .arg = arg, .missing = missing});
 }
 
 static void on_word(void *arg, enum err err, const struct redisReply *reply)

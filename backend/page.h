@@ -33,8 +33,9 @@ enum err refusal_read(const struct redisReply *reply);
 /* Sends what was written in the store; its answer is a page, or the word for why not. */
 void page_send(struct backend *backend, page_fn *done, void *arg);
 
-/* Its answer is a number, or nothing: the seq of a page without messages. */
-void seq_send(struct backend *backend, page_fn *done, void *arg);
+/* Its answer is a number, the seq of a page without messages; or nothing, which is `missing`: ERR_OK,
+ * and seq 0, or why not. */
+void seq_send(struct backend *backend, enum err missing, page_fn *done, void *arg);
 
 /* Its answer is a word. `done` may be NULL. */
 void word_send(struct backend *backend, err_fn *done, void *arg);

@@ -289,6 +289,7 @@ static void enter(struct session *session, struct delivery *delivery)
   if (asked_for(session, room)) hear(session, room, START_NOW);
   if (!(session->caller.protocol->hears & HEARS_MEMBERSHIPS)) return;
   struct subscription *subscription = hub_subscribe(session, OWNER_ROOM, room, START_CURSOR);
+  subscription->member = true; /* it may have been heard for being public */
   if (!hearing_greets(session, room) || subscription->greeting) return;
   subscription->greeting = deliver_frame(delivery, session);
   if (subscription->state == SYNC_LIVE) hearing_live(subscription);
@@ -330,6 +331,14 @@ void hearing_member(struct topic *topic, const struct envelope *event)
       leave(session, event);
   }
   deliver_end(&delivery);
+}
+
+/* It may be heard nevertheless, as by anybody. */
+void hearing_outside(struct session *session, struct slice room)
+{
+  struct subscription *subscription = hub_find(session, OWNER_ROOM, room);
+  if (subscription) hub_leave_room(subscription);
+  if (may_hear(session, room)) hear(session, room, START_NOW);
 }
 
 void hearing_ended(struct topic *topic)

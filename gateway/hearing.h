@@ -40,6 +40,10 @@ bool hearing_greets(const struct session *session, struct slice room);
 /* The subscription of a room has become live. */
 void hearing_live(struct subscription *subscription);
 
+/* The room says that the session's user is no member, where their own side says that they are:
+ * who put them out died in between (membership.c). */
+void hearing_outside(struct session *session, struct slice room);
+
 /* The room of this topic is no more. */
 void hearing_ended(struct topic *topic);
 

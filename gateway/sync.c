@@ -14,8 +14,9 @@
 #include "admission.h"
 #include "base/memory.h"
 #include "conversation.h"
-#include "inbox.h"
 #include "dispatch.h"
+#include "hearing.h"
+#include "inbox.h"
 #include "metrics.h"
 #include "session.h"
 
@@ -107,10 +108,14 @@ static void on_located(void *arg, const struct page *page)
   struct subscription *subscription = session ? hub_find(session, OWNER_ROOM, room) : NULL;
   if (subscription && subscription->state == SYNC_LOCATING) {
     /* A room that does not exist has nothing to show, and begins at 0 if it is made. */
-    if (page->err == ERR_OK || page->err == ERR_NOT_FOUND)
+    if (page->err == ERR_NOT_IN_ROOM) {
+      hearing_outside(session, room);
+      admission_located(session);
+    } else if (page->err == ERR_OK || page->err == ERR_NOT_FOUND) {
       start_at(node, subscription, page->err == ERR_OK ? page->seq : 0);
-    else
+    } else {
       make_due(subscription->topic);
+    }
   }
   free(request);
 }
