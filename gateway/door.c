@@ -146,6 +146,12 @@ static bool plain_request(struct door *door, const struct request_head *head)
     answer_and_drop(door, ERR_LENGTH_REQUIRED);
     return false;
   }
+  /* libwebsockets would read the next request together with this one, past the door. One that
+   * comes while this one is carried out waits in the socket. */
+  if (head->more > head->length) {
+    answer_and_drop(door, ERR_UNSUPPORTED);
+    return false;
+  }
   node_timer_stop(door->node, &door->patience);
   if (head->expects_continue) say_continue(door);
   door->exchange = exchange_begin(door, head);

@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "directory.h"
 #include "dispatch.h"
+#include "loop.h"
 #include "metrics.h"
 
 struct exchange {
@@ -18,6 +19,7 @@ struct exchange {
   struct request head; /* slices of the arena */
   struct http_match match;
   struct http_call call;
+  size_t length; /* of the body, as the head says */
   struct text body;
   struct http_response response;
   bool too_large, running, preflight, known; /* known: it is a caller */
@@ -202,6 +204,7 @@ struct exchange *exchange_begin(struct door *door, const struct request_head *he
       .origin = keep(exchange, head->request.origin),
   };
   exchange->call.head = &exchange->head;
+  exchange->length = head->length;
   exchange->caller.node = door->node;
   exchange->caller.answer = answer;
   exchange->response.content_type = "application/json";
@@ -243,12 +246,6 @@ static enum err check(struct exchange *exchange)
   return json_check(exchange->call.body) == ERR_OK ? ERR_OK : ERR_MALFORMED_JSON;
 }
 
-void exchange_refuse(struct exchange *exchange, enum err err)
-{
-  exchange->running = exchange->response.last = true;
-  fail(exchange, err);
-}
-
 bool exchange_is_head(const struct exchange *exchange)
 {
   return slice_is(exchange->head.method, "HEAD");
@@ -258,6 +255,7 @@ void exchange_run(struct exchange *exchange)
 {
   if (exchange->running) return;
   exchange->running = true;
+  loop_hold(exchange->door->wsi, true);
   bool welcome = config_allows_origin(exchange->caller.node->config, exchange->head.origin);
   enum err err = !welcome ? ERR_FORBIDDEN : exchange->preflight ? ERR_OK : check(exchange);
   if (!welcome) exchange->response.origin = (struct slice){0};
@@ -269,4 +267,14 @@ void exchange_run(struct exchange *exchange)
     ask_as_anyone(exchange);
   else
     ask_who(exchange);
+}
+
+void exchange_start(struct exchange *exchange)
+{
+  if (exchange->length > exchange->caller.node->config->hard_message_bytes) {
+    exchange->running = exchange->response.last = true;
+    fail(exchange, ERR_TOO_LARGE);
+  } else if (!exchange->length) {
+    exchange_run(exchange);
+  }
 }

@@ -23,12 +23,13 @@ struct exchange *exchange_begin(struct door *door, const struct request_head *he
 /* A piece of the body; more than the limit is dropped, and the answer is too_large. */
 void exchange_body(struct exchange *exchange, struct slice piece);
 
-/* The request is whole. Called again, it does nothing. When the response is ready the
- * socket's next writable event is asked for. */
-void exchange_run(struct exchange *exchange);
+/* libwebsockets has read the head. A body that is too large to be read and forgotten is not waited
+ * for; where there is none, the request is whole. */
+void exchange_start(struct exchange *exchange);
 
-/* Answers with this error instead, whatever else comes of the request. */
-void exchange_refuse(struct exchange *exchange, enum err err);
+/* The request is whole. Called again, it does nothing. What the client says next waits in the
+ * socket; when the response is ready the socket's next writable event is asked for. */
+void exchange_run(struct exchange *exchange);
 
 /* Is only the response's head wanted? */
 bool exchange_is_head(const struct exchange *exchange);

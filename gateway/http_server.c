@@ -7,6 +7,7 @@
 #include "console.h"
 #include "door.h"
 #include "exchange.h"
+#include "loop.h"
 #include "metrics.h"
 #include "protocol.h"
 
@@ -206,22 +207,6 @@ static int done(struct lws *wsi, bool last)
   return 0;
 }
 
-static uint64_t content_length(struct lws *wsi)
-{
-  char text[LENGTH_TEXT_BYTES] = "";
-  int len = lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_HTTP_CONTENT_LENGTH);
-  return len > 0 ? strtoull(text, NULL, 10) : 0;
-}
-
-/* A body that is too large to be read and forgotten is not waited for. */
-static int begin_exchange(struct node *node, struct lws *wsi, struct exchange *exchange)
-{
-  uint64_t length = content_length(wsi);
-  if (length > node->config->hard_message_bytes) exchange_refuse(exchange, ERR_TOO_LARGE);
-  if (!length) exchange_run(exchange);
-  return 0;
-}
-
 int http_writable(struct lws *wsi)
 {
   struct door *door = door_of(wsi);
@@ -229,6 +214,7 @@ int http_writable(struct lws *wsi)
       door && door->exchange ? exchange_response(door->exchange) : NULL;
   if (!response) return 0;
   bool last = response->last;
+  loop_hold(wsi, false);
   if (write_response(wsi, response, !exchange_is_head(door->exchange))) return -1;
   return done(wsi, last);
 }
@@ -237,7 +223,10 @@ int http_handle(struct node *node, struct lws *wsi)
 {
   struct http_response response;
   struct door *door = door_of(wsi);
-  if (door && door->exchange) return begin_exchange(node, wsi, door->exchange);
+  if (door && door->exchange) {
+    exchange_start(door->exchange);
+    return 0;
+  }
   int method = answer(node, wsi, &response);
   int result = write_response(wsi, &response, method != LWSHUMETH_HEAD);
   text_free(&response.body);

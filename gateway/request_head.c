@@ -56,9 +56,31 @@ static struct slice *kept(struct request_head *head, struct slice name)
   return NULL;
 }
 
-__attribute__((nonnull)) static bool read_header(struct slice line, struct request_head *head)
+__attribute__((
+    nonnull)) /* 1*DIGIT (RFC 9112, 6.3): anything else is a body whose end nobody knows. */
+static bool
+read_length(struct slice digits, size_t *length)
+{
+  enum { DIGITS_AT_MOST = 15 };
+  if (!digits.len || digits.len > DIGITS_AT_MOST) return false;
+  for (*length = 0; digits.len; digits = slice_skip(digits, 1)) {
+    if (*digits.data < '0' || *digits.data > '9') return false;
+    *length = *length * 10 + (size_t)(*digits.data - '0');
+  }
+  return true;
+}
+
+/* RFC 9110, 5.5: some take them for the end of a line. */
+static bool has_line_end(struct slice line)
+{
+  return memchr(line.data, '\r', line.len) || memchr(line.data, '\n', line.len) ||
+         memchr(line.data, '\0', line.len);
+}
+
+static bool read_header(struct slice line, struct request_head *head)
 {
   struct slice name;
+  if (has_line_end(line)) return false;
   if (!take_until(&line, ":", &name) || !name.len) return false;
   if (name.data[name.len - 1] == ' ' || name.data[0] == ' ' || name.data[0] == '\t') return false;
   struct slice value = trim(line);
@@ -70,6 +92,7 @@ __attribute__((nonnull)) static bool read_header(struct slice line, struct reque
   if (name_is(name, "content-length")) {
     if (head->has_length) return false;
     head->has_length = true;
+    return read_length(value, &head->length);
   }
   return true;
 }
@@ -79,6 +102,7 @@ enum head_result request_head_read(struct slice bytes, struct request_head *head
   struct slice rest = bytes, lines, line;
   *head = (struct request_head){0};
   if (!take_until(&rest, "\r\n\r\n", &lines)) return HEAD_PARTIAL;
+  head->more = rest.len;
   lines.len += 2; /* the last line ends like the others */
   if (!take_until(&lines, "\r\n", &line) || !read_request_line(line, head)) return HEAD_BROKEN;
   while (take_until(&lines, "\r\n", &line))

@@ -14,6 +14,8 @@ struct request_head {
   struct slice version;      /* Sec-WebSocket-Version */
   bool upgrade;              /* Upgrade: websocket */
   bool has_body, has_length; /* a method with a body; Content-Length */
+  size_t length;             /* of the body, as that says */
+  size_t more;               /* bytes behind the head: the body, and what came behind that */
   bool chunked;
   bool expects_continue; /* Expect: 100-continue */
 };

@@ -98,6 +98,35 @@ scene(world, 'a connection is kept from one request to the next', async ({ nodes
   wire.socket.destroy();
 });
 
+scene(world, 'a request that comes while the one before is carried out is answered behind it', async (stage) => {
+  const wire = new Wire(stage.nodes[0]);
+  await stage.redis.command('CLIENT', 'PAUSE', 300, 'ALL');
+  for (const path of ['/api/v1/rooms', '/api/v1/users']) {
+    wire.write(request('GET', `${path}?user=${stage.name('u')}`));
+    await new Promise((resolve) => { setTimeout(resolve, 50); });
+  }
+  await wire.until(/^HTTP\/1\.1 200 [^]*"rooms"[^]*HTTP\/1\.1 200 [^]*"users"/);
+  wire.socket.destroy();
+});
+
+scene(world, 'two requests in one packet are refused, and neither is carried out', async (stage) => {
+  const user = stage.name('u');
+  const one = request('GET', `/api/v1/users/${user}?user=${user}`);
+  const wire = new Wire(stage.nodes[0]).write(one + one);
+  await wire.until(/^HTTP\/1\.1 501 /);
+  await within(5000, 'the end of the connection', wire.ended);
+  assert.equal(wire.received.match(/HTTP\/1\.1 /g).length, 1);
+  assert.deepEqual(await stage.redis.keys(`*${user}*`), []);
+});
+
+scene(world, 'a length that is no number is 400', async ({ nodes }) => {
+  for (const length of ['', 'abc', '-1', '+2', '2, 2', '9'.repeat(16)]) {
+    const wire = new Wire(nodes[0]).write(`POST /user HTTP/1.1\r\nHost: parley\r\nContent-Length: ${length}\r\n\r\n{}`);
+    await wire.until(/^HTTP\/1\.1 400 /);
+    wire.socket.destroy();
+  }
+});
+
 scene(world, 'a DELETE has a body too', async ({ nodes }) => {
   const wire = new Wire(nodes[0]).write(request('DELETE', '/key', '{"key":"none","user_id":"nobody"}'));
   await wire.until(/^HTTP\/1\.1 4\d\d [^]*\}/);

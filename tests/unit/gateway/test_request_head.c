@@ -43,6 +43,8 @@ static void a_plain_request_is_no_upgrade(void **state)
   assert_false(head.has_body);
   assert_int_equal(read_head("POST /x HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc"), HEAD_WHOLE);
   assert_true(head.has_body && head.has_length);
+  assert_int_equal(head.length, 3);
+  assert_int_equal(head.more, 3);
 }
 
 static void waits_for_the_end(void **state)
@@ -57,6 +59,13 @@ static void refuses_what_two_readers_could_read_in_two_ways(void **state)
 {
   (void)state;
   const char *const broken[] = {
+      "POST / HTTP/1.1\r\nContent-Length: \r\n\r\n",
+      "POST / HTTP/1.1\r\nContent-Length: +3\r\n\r\n",
+      "POST / HTTP/1.1\r\nContent-Length: 0x3\r\n\r\n",
+      "POST / HTTP/1.1\r\nContent-Length: 3, 3\r\n\r\n",
+      "POST / HTTP/1.1\r\nContent-Length: 0000000000000003\r\n\r\n",
+      "POST / HTTP/1.1\r\nX: y\nContent-Length: 3\r\n\r\n",
+      "POST / HTTP/1.1\r\nX: y\rz\r\n\r\n",
       "GET  / HTTP/1.1\r\n\r\n",
       "GET /\r\n\r\n",
       "GET / HTTP/2.0\r\n\r\n",
