@@ -95,7 +95,7 @@ test('a client: what it sends, and what it makes of the answer', options, async 
   assert.equal((await alice.refused(403, 'DELETE', '/api/channels/1')).error, 'forbidden');
   assert.equal(seen.at(-1).headers.authorization, 'Bearer abc');
   await assert.rejects(alice.ok('DELETE', '/api/channels/1'), /403 \{"error":"forbidden"/);
-  await assert.rejects(alice.call('GET', '/api/self'), /403 is no status of GET \/api\/self/);
+  await assert.rejects(alice.call('POST', '/api/tokens', account), /403 is no status of POST \/api\/tokens/);
   const rooms = new Rest(node, 'rooms', { key: 'k' });
   answer = { status: 204 };
   assert.equal(await rooms.ok('PUT', `/room/${uuid}/users`, { user_id: uuid }), null);

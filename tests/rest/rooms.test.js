@@ -57,7 +57,8 @@ scene(world, 'a public room is heard by concord of both nodes, from its first me
       assert.equal(channel.id, room.num);
       const chats = [];
       while (chats.length < texts.length) chats.push((await listener.next()).chat);
-      assert.deepEqual(chats.map(({ channelId, content }) => [channelId, content]), texts.map((text) => [room.num, text]));
+      const shown = chats.map(({ channelId, content }) => [channelId, content]);
+      assert.deepEqual(shown, texts.map((text) => [room.num, text]));
     }
   }
 });
