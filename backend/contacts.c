@@ -122,7 +122,8 @@ struct look {
 /* As contacts_news.lua says. */
 static bool is_shown_online(const struct redisReply *shown)
 {
-  return shown->type == REDIS_REPLY_STRING && !slice_is(reply_slice(shown), "going");
+  return shown->type == REDIS_REPLY_STRING &&
+         !slice_starts_with(reply_slice(shown), SLICE("going "));
 }
 
 static void on_look(void *arg, enum err err, const struct redisReply *reply)

@@ -9,16 +9,17 @@
 --   coming           they are being told online
 --   online
 --   left <session>   the same: that session was the last one, and its grace period runs
---   going            they are being told offline
+--   going <session>  they are being told offline, for that session; should its node die, its
+--                    reaper asks again
 --   back             the same, and then online: the user came in between
 local function settle(shown)
   if shown == 'coming' then redis.call('HSET', KEYS[1], 'shown', 'online') end
-  if shown == 'going' then redis.call('HDEL', KEYS[1], 'shown') end
+  if string.find(shown or '', '^going ') then redis.call('HDEL', KEYS[1], 'shown') end
   return {}
 end
 local user = redis.call('HMGET', KEYS[1], 'shown', 'num', 'uuid', 'name')
 local shown, told = user[1], ARGV[2]
-local is = (shown and shown ~= 'going') and 'online' or 'offline'
+local is = (shown and not string.find(shown, '^going ')) and 'online' or 'offline'
 if told == is then return settle(shown) end
 local untold = shown == 'coming' or shown == 'back'
 if told == '' then
@@ -28,9 +29,9 @@ if told == '' then
     is, shown = 'online', 'coming'
   else
     if not shown then return {} end
-    local last = string.match(shown, '^left (.*)$')
-    if last and last ~= ARGV[1] then return {} end
-    is, shown = 'offline', 'going'
+    local last = string.match(shown, '^left (.*)$') or string.match(shown, '^going (.*)$')
+    if last and last ~= '' and last ~= ARGV[1] then return {} end
+    is, shown = 'offline', 'going ' .. ARGV[1]
   end
   redis.call('HSET', KEYS[1], 'shown', shown)
 elseif shown == 'back' then

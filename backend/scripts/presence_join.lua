@@ -47,7 +47,7 @@ if not shown or (sessions == 1 and (shown == 'coming' or shown == 'back')) then
   tell = #contacts > 0
   redis.call('HSET', KEYS[1], 'shown', tell and 'coming' or 'online')
 else
-  if shown == 'going' then
+  if string.find(shown, '^going ') then
     redis.call('HSET', KEYS[1], 'shown', 'back')
   elseif string.find(shown, '^left ') then
     redis.call('HSET', KEYS[1], 'shown', 'online')
