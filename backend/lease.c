@@ -79,6 +79,7 @@ static void on_held(struct presence *presence)
   if (presence->life_ms) write_life(presence);
   if (!was_held) log_event(LOG_INFO, "lease_held", LOG_S("node", presence->backend->options.node));
   if (lost) presence->events.lost(presence->events.arg);
+  presence_leave_again(presence);
   look_for_dead(presence);
 }
 

@@ -103,7 +103,7 @@ void presence_leave(struct backend *backend, struct slice user, struct slice ses
   leave(leaving);
 }
 
-static void leave_now(struct presence *presence)
+void presence_leave_again(struct presence *presence)
 {
   struct leaving *list = presence->leaving, *leaving, *next;
   presence->leaving = NULL;
@@ -378,7 +378,7 @@ void presence_free(struct presence *presence)
 void presence_link_up(struct presence *presence)
 {
   if (presence->lease != LEASE_NONE) lease_beat(presence);
-  leave_now(presence);
+  presence_leave_again(presence);
 }
 
 bool presence_has_lease(const struct presence *presence)

@@ -24,7 +24,7 @@ struct presence {
   uint64_t beat_ms;      /* Redis' time of the last one */
   uint64_t reap_from_ms; /* Redis' time: before it nobody is declared dead */
   struct event *tick;
-  struct leaving *leaving; /* sessions that are to leave when the link is back */
+  struct leaving *leaving; /* sessions that could not leave yet */
   struct reaper *reaper;
 };
 
@@ -35,6 +35,10 @@ void presence_free(struct presence *presence);
 
 /* The command link is up: the lease first, then what could not be said. */
 void presence_link_up(struct presence *presence);
+
+/* What could not be said of sessions' ends is said once more: when the link is up, and behind
+ * every heartbeat, for a Redis that is full refuses on a link that stays. */
+void presence_leave_again(struct presence *presence);
 
 bool presence_has_lease(const struct presence *presence);
 

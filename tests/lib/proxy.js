@@ -82,13 +82,18 @@ export class Proxy {
     });
   }
 
-  // Every link breaks, and none can be made until `mend`.
-  cut() {
-    this.#is_cut = true;
+  // Every link breaks, and what was on its way is gone.
+  drop() {
     this.#each(/^/, ({ near, far }) => {
       near.destroy();
       far.destroy();
     });
+  }
+
+  // The same, and none can be made until `mend`.
+  cut() {
+    this.#is_cut = true;
+    this.drop();
   }
 
   mend() {

@@ -70,6 +70,23 @@ static void test_a_node_holds_a_lease(void **state)
   node_end(&node);
 }
 
+/* The link stays up all the while: nothing but a heartbeat says that Redis takes it now. */
+static void test_leaving_while_redis_is_full_is_made_up_for(void **state)
+{
+  (void)state;
+  struct node node;
+  start(&node, "gw-1");
+  join(&node, "a", "gw-1-a", "simple", "", PRESENCE_REFUSE);
+  redis_ask(&redis, "CONFIG SET maxmemory 1");
+  assert_int_equal(leave(&node, "a", "gw-1-a", true).err, ERR_OK); /* its place is given back */
+  assert_int_equal(join(&node, "b", "gw-1-b", "simple", "", PRESENCE_REFUSE).err, ERR_UNAVAILABLE);
+  redis_ask(&redis, "HSET parley:node:{gw-1}:sessions gw-1-b %s", "simple b");
+  redis_ask(&redis, "CONFIG SET maxmemory 0");
+  redis_ask(&redis, "HSET parley:node:{gw-1}:sessions gw-1-b %s", "simple b");
+  WAIT(base, strcmp(redis_ask(&redis, "EXISTS parley:node:{gw-1}:sessions"), "0") == 0);
+  node_end(&node);
+}
+
 static void test_a_dead_nodes_sessions_are_reaped(void **state)
 {
   (void)state;
@@ -328,6 +345,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       TEST(test_a_node_holds_a_lease),
+      TEST(test_leaving_while_redis_is_full_is_made_up_for),
       TEST(test_a_dead_nodes_sessions_are_reaped),
       TEST(test_two_reapers_share_no_corpse),
       TEST(test_a_dead_reaper_is_taken_over_from),
