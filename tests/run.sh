@@ -150,8 +150,9 @@ step_unit() { run_ctest release; }
 step_unit-sanitized() { run_ctest sanitize; }
 
 run_node() { # run_node BUILD: what talks to live nodes, with that build's program
-  local log=$results/live-$1.log status ok bad left
-  bounded 1500 env PARLEY_BIN="$root/$1/gateway/parley" UBSAN_OPTIONS=print_stacktrace=1 \
+  local log=$results/live-$1.log status ok bad left sanitized=()
+  [[ $1 != *sanitize ]] || sanitized=(PARLEY_SANITIZED=1)
+  bounded 1500 env "${sanitized[@]}" PARLEY_BIN="$root/$1/gateway/parley" UBSAN_OPTIONS=print_stacktrace=1 \
     node tests/lib/run.js >"$log" 2>&1
   status=$?
   cat "$log"

@@ -89,9 +89,10 @@ export class Actor {
       const by_proxy = this.random.below(2) === 1;
       if (node?.running) {
         try {
+          const read = this.play.history.read_by(this.user);
           const door = by_proxy ? this.play.doors[at] : node;
           const client = await this.tongue.open(door, this, HANDSHAKE_MS);
-          Object.assign(client, { at, by_proxy, where: `${node.id}${by_proxy ? ' by proxy' : ''}` });
+          Object.assign(client, { at, by_proxy, read, where: `${node.id}${by_proxy ? ' by proxy' : ''}` });
           return client;
         } catch (error) {
           this.play.refused(error.status ?? error.code ?? error.message);
@@ -103,7 +104,7 @@ export class Actor {
   }
 
   #begin(client, label) {
-    const show = this.play.history.connection(this.user, label);
+    const show = this.play.history.connection(this.user, label, client.read);
     this.play.journal(`${label} is open`);
     this.client = client;
     this.label = label;

@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { program } from '../lib/gateway.js';
 import { run_to_end, temporary_folder } from '../lib/process.js';
 import { play_apart } from './seeds.js';
@@ -92,8 +92,11 @@ async function built(name) {
   return binary;
 }
 
+// Once is enough: what is broken is the same, however it is built.
+const skip = Boolean(process.env.PARLEY_SANITIZED);
+
 for (const name of wanted) {
-  test(`the fault machine notices it: ${name.replaceAll('_', ' ')}`, { timeout: BUILD_MS * 2 }, async (t) => {
+  test(`the fault machine notices it: ${name.replaceAll('_', ' ')}`, { timeout: BUILD_MS * 2, skip }, async (t) => {
     const { faults, seconds, found } = SABOTAGES[name];
     const environment = { PARLEY_BIN: await built(name) };
     const said = [];
@@ -109,7 +112,3 @@ for (const name of wanted) {
     assert.fail(`nothing was noticed:\n${said.join('\n')}`);
   });
 }
-
-after(() => {
-  workshop = null; // the folder goes with the process
-});

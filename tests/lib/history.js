@@ -50,12 +50,16 @@ export class History {
     this.read.get(receiver).add(message);
   }
 
+  // What `receiver` has read by now.
+  read_by(receiver) {
+    return new Set(this.read.get(receiver));
+  }
+
   // A new connection of `receiver`; gives the function to call for each message that
-  // it is shown.
-  connection(receiver, label) {
+  // it is shown. `read`: what they had read when they asked for the connection.
+  connection(receiver, label, read = this.read_by(receiver)) {
     const here = new Set();
     const messages = [];
-    const read = new Set(this.read.get(receiver));
     this.connections.push({ receiver, label, messages });
     if (!this.shown.has(receiver)) this.shown.set(receiver, new Set());
     return (message) => {

@@ -25,7 +25,7 @@ const folders = (process.env.PARLEY_TEST_FOLDERS ?? 'lib,live,rest,bridge,cluste
 const wanted = process.argv.slice(2).map((path) => resolve(path));
 const paths = wanted.length ? wanted : folders.map((name) => join(here, name)).filter(existsSync);
 // The longest ones first, so that nothing long runs alone at the end.
-const longest_first = ['cluster/loop', 'bridge/matrix', 'cluster/faults', 'live/transcripts', 'live/redis_away'];
+const longest_first = ['cluster/sabotage', 'cluster/loop', 'cluster/seeds', 'bridge/matrix', 'cluster/faults', 'live/transcripts', 'live/redis_away'];
 const place = (file) => {
   const found = longest_first.findIndex((part) => file.includes(part));
   return found < 0 ? longest_first.length : found;

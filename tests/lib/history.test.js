@@ -1,0 +1,74 @@
+// The checker of the fault machine can fail: each guarantee broken by hand.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { History } from './history.js';
+
+const options = { timeout: 5000 };
+
+function shown(history, receiver, ...messages) {
+  const show = history.connection(receiver, `${receiver}'s`);
+  for (const message of messages) show(message);
+}
+
+test('what is acknowledged and not shown is missing, for each who is owed it', options, () => {
+  const history = new History();
+  history.acknowledge('a/0', ['bob', 'carol']);
+  history.acknowledge('a/1', 'bob');
+  shown(history, 'bob', 'a/0');
+  assert.deepEqual(history.missing(), ['a/0 for carol', 'a/1 for bob']);
+});
+
+test('twice on one connection is a fault, on two it is none', options, () => {
+  const history = new History();
+  shown(history, 'bob', 'a/0');
+  shown(history, 'bob', 'a/0');
+  assert.deepEqual(history.faults, []);
+  shown(history, 'bob', 'a/1', 'a/1');
+  assert.match(history.faults[0], /a\/1 twice/);
+});
+
+test('what was read does not come back, on a later connection', options, () => {
+  const history = new History();
+  const show = history.connection('bob', 'first');
+  history.mark_read('bob', 'a/0');
+  show('a/0');
+  assert.deepEqual(history.faults, [], 'it was under way');
+  shown(history, 'bob', 'a/0');
+  assert.match(history.faults[0], /a\/0, which was read/);
+});
+
+test('the order of a sender is that of each conversation', options, () => {
+  const history = new History();
+  for (const [message, to] of [['a/0', '#den'], ['a/1', 'bob'], ['a/2', '#den'], ['a/3', 'bob']]) history.say(message, to);
+  shown(history, 'bob', 'a/1', 'a/0', 'a/3', 'a/2');
+  assert.deepEqual(history.order_faults(), []);
+  shown(history, 'bob', 'a/3', 'a/1');
+  assert.match(history.order_faults()[0], /a\/1 after a\/3/);
+});
+
+test('what failed on the way may come behind what was sent until then, and not behind later ones', options, () => {
+  const history = new History();
+  for (let i = 0; i < 6; i++) history.say(`a/${i}`, 'bob');
+  history.doubt('a', 1, 3);
+  shown(history, 'bob', 'a/0', 'a/3', 'a/2', 'a/1', 'a/4');
+  assert.deepEqual(history.order_faults(), []);
+  shown(history, 'bob', 'a/4', 'a/2');
+  assert.equal(history.order_faults().length, 1);
+  history.abandon('a/2');
+  assert.deepEqual(history.order_faults(), []);
+});
+
+test('a log is shown in its order, and without holes', options, () => {
+  const history = new History();
+  const stamps = new Map([['a/0', 1], ['b/0', 2], ['a/1', 5], ['b/1', 6]]);
+  shown(history, 'bob', 'b/0', 'c/0', 'a/1');
+  assert.deepEqual(history.stamp_faults('the log', stamps, { dense: true }), []);
+  assert.match(history.stamp_faults('the log', stamps, { dense: true, reaches_end: () => true })[0], /not shown b\/1/);
+  shown(history, 'carol', 'a/1', 'b/0');
+  assert.match(history.stamp_faults('the log', stamps)[0], /b\/0 out of the order/);
+  shown(history, 'dave', 'a/0', 'a/1');
+  assert.match(history.stamp_faults('the log', stamps, { dense: true }).at(-1), /dave's was not shown b\/0/);
+  const hides = (receiver, message) => message.startsWith('b/');
+  assert.equal(history.stamp_faults('the log', stamps, { dense: true, hides }).length, 1, "carol's order alone");
+});
