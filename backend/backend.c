@@ -27,6 +27,7 @@ struct whole {
   struct redis_url url;
   struct redis_tls *tls; /* NULL: none */
   struct topology *topology;
+  struct topology_watcher watcher;
   bool has_lobby;
   struct event *again; /* what must be there is made once more */
 };
@@ -71,6 +72,7 @@ static void make_lobby(struct whole *whole)
   store_begin_command(store, "SET", 3);
   store_key(store, OWNER_UUID, slice_of(uuid), "");
   set_if_missing(store, SLICE("room:lobby"));
+  store_behind(store);
   store_begin(store, SCRIPT_record_make, 1, 3 + sizeof record / sizeof record[0]);
   store_key(store, OWNER_ROOM, room_lobby, ":record");
   store_number(store, 1);
@@ -126,17 +128,36 @@ static void on_store_down(void *arg)
   whole->has_lobby = false;
 }
 
-static void on_bus_up(void *arg)
+static void on_bus_up(void *arg, size_t place)
 {
   struct whole *whole = arg;
-  probe_bus_changed(whole->backend.probe);
+  probe_bus_changed(whole->backend.probe, place);
 }
 
-static void on_bus_down(void *arg)
+/* In a cluster each channel is told by itself: others are still heard. */
+static void on_bus_down(void *arg, size_t place)
 {
   struct whole *whole = arg;
-  probe_bus_changed(whole->backend.probe);
-  whole->events.bus_lost(whole->events.arg);
+  probe_bus_changed(whole->backend.probe, place);
+  if (!topology_is_cluster(whole->topology)) whole->events.bus_lost(whole->events.arg);
+}
+
+static void on_lost(void *arg, struct slice channel)
+{
+  struct whole *whole = arg;
+  whole->events.lost(whole->events.arg, channel);
+}
+
+static void on_topology(void *arg)
+{
+  struct whole *whole = arg;
+  probe_changed(whole->backend.probe);
+}
+
+static bool is_well(void *arg)
+{
+  (void)arg;
+  return true; /* the links' owners know */
 }
 
 static void on_message(void *arg, struct slice channel, struct slice payload)
@@ -149,8 +170,7 @@ static void on_message(void *arg, struct slice channel, struct slice payload)
 static void on_subscribed(void *arg, struct slice channel)
 {
   struct whole *whole = arg;
-  struct probe *probe = whole->backend.probe;
-  if (slice_equal(channel, probe_channel(probe))) probe_now(probe);
+  probe_subscribed(whole->backend.probe, channel);
   whole->events.subscribed(whole->events.arg, channel);
 }
 
@@ -161,8 +181,8 @@ static const char *trouble(const struct whole *whole)
   const struct backend *backend = &whole->backend;
   const char *reason = topology_trouble(whole->topology);
   if (reason) return reason;
-  if (!store_is_up(backend->store)) return "the command link to Redis is down";
-  if (!bus_is_up(backend->bus)) return "the bus link to Redis is down";
+  if (!store_is_whole(backend->store)) return "the command link to Redis is down";
+  if (!bus_is_whole(backend->bus)) return "the bus link to Redis is down";
   if (!whole->has_lobby) return "Redis has not answered yet";
   if (!presence_has_lease(backend->presence)) return "the node's lease is not held yet";
   if (!probe_proven(backend->probe)) return "what is published does not come back";
@@ -177,6 +197,16 @@ bool backend_ready(const struct backend *backend, const char **why)
 }
 
 /* ---- life --------------------------------------------------------------------------- */
+
+/* Its own channel; where there is a cluster, for others to talk to it (otherwise the probe is
+ * on it as well). */
+static void hear_own(struct backend *backend)
+{
+  struct text channel = {0};
+  key_write(&channel, backend->options.prefix, OWNER_NODE, slice_of(backend->options.node), "");
+  (void)bus_subscribe(backend, text_slice(&channel));
+  text_free(&channel);
+}
 
 static void open_links(struct whole *whole)
 {
@@ -210,8 +240,11 @@ static void open_links(struct whole *whole)
       .down = on_bus_down,
       .message = on_message,
       .subscribed = on_subscribed,
+      .lost = on_lost,
       .arg = whole,
   });
+  whole->watcher = (struct topology_watcher){on_topology, is_well, whole, NULL};
+  topology_watch(whole->topology, &whole->watcher);
 }
 
 static char *copy(const char *text)
@@ -256,11 +289,12 @@ struct backend *backend_new(const struct backend_options *options,
   backend->directory = directory_new(options->limits.directory_entries);
   backend->pushes = pushes_new(backend);
   backend->presence = presence_new(backend);
-  backend->probe = probe_new(backend);
   whole->again = event_new(options->base, -1, 0, on_again, whole);
   assert(whole->again);
   open_links(whole);
-  bus_subscribe(backend, probe_channel(backend->probe));
+  backend->probe = probe_new(backend, whole->topology);
+  probe_start(backend->probe);
+  if (topology_is_cluster(whole->topology)) hear_own(backend);
   return backend;
 }
 
@@ -294,7 +328,7 @@ struct backend_counts backend_counts(const struct backend *backend)
       .failures = commands.failures,
       .command_ups = commands.ups,
       .bus_ups = bus.ups,
-      .command_up = store_is_up(backend->store),
-      .bus_up = bus_is_up(backend->bus),
+      .command_up = store_is_whole(backend->store),
+      .bus_up = bus_is_whole(backend->bus),
   };
 }

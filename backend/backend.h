@@ -67,6 +67,8 @@ struct backend_events {
   void (*subscribed)(void *arg, struct slice channel);
   /* The bus link is gone: publications are being missed until `subscribed`. */
   void (*bus_lost)(void *arg);
+  /* The same, of this channel alone: in a Redis Cluster the others may be elsewhere. */
+  void (*lost)(void *arg, struct slice channel);
   void *arg;
 };
 

@@ -5,7 +5,11 @@
  *   ABSENT ──► WANTED ──► ASKED ──(confirmed)──► PRESENT ──► LEAVING ──► ABSENT
  *
  * WANTED ones wait for the end of this turn of the loop, LEAVING ones for Redis. When
- * the link comes back all that have references are WANTED. */
+ * the link comes back all that have references are WANTED.
+ *
+ * An ear is a link that listens to one master. In a Redis Cluster there are several, and a
+ * channel is at its slot's: there are two ways for it to go elsewhere. Redis says sunsubscribe
+ * by itself, or it answers MOVED, and either way the channel is WANTED again. */
 #include "bus_private.h"
 
 #include <assert.h>
@@ -15,35 +19,50 @@
 #include <uthash.h>
 #include <utlist.h>
 
+#include "base/log.h"
 #include "base/memory.h"
+#include "clock.h"
+#include "keys.h"
 #include "link.h"
 #include "page.h"
 #include "resp.h"
 #include "store.h"
 #include "topology.h"
 
-enum { BATCH_CHANNELS = 256 };
+enum { BATCH_CHANNELS = 256, REFUSED_MS = 500 };
 
 enum place { ABSENT, WANTED, ASKED, PRESENT, LEAVING };
 
 struct channel {
   UT_hash_handle hh;
-  struct channel *prev, *next; /* in `wanted`, or in `leaving` until it is sent */
+  struct channel *prev, *next;
+  struct channel **list; /* of an ear, or the bus' `homeless`; NULL: in none */
+  struct ear *ear;       /* where it is, or is to be; NULL: its slot is nobody's */
   unsigned references;
+  unsigned slot; /* in a cluster */
   enum place place;
-  bool queued; /* in `leaving` */
   size_t len;
   char name[];
 };
 
+struct ear {
+  struct bus *bus;
+  size_t place; /* its master's */
+  unsigned version;
+  struct link *link;
+  struct channel *wanted, *asked; /* WANTED, ASKED */
+  struct channel *leaving, *left; /* LEAVING: to be sent, and sent */
+  struct event *flush;
+};
+
 struct bus {
   struct bus_options options;
-  struct link *link;
+  bool sharded;
+  struct ear **ears; /* by their masters' places; NULL: nobody is there */
+  size_t count;
+  struct channel *table, *homeless;
   struct topology_watcher watcher;
-  unsigned version; /* of the master */
-  struct channel *table, *wanted, *leaving;
-  size_t unconfirmed; /* ASKED, and not answered */
-  struct event *flush;
+  struct link_counts gone; /* of ears that are no more */
   struct text command;
 };
 
@@ -54,20 +73,37 @@ static struct channel *find(const struct bus *bus, struct slice name)
   return channel;
 }
 
-/* ---- sending ------------------------------------------------------------------------ */
-
-static void schedule(struct bus *bus)
+static struct slice name_of(const struct channel *channel)
 {
-  event_active(bus->flush, EV_TIMEOUT, 0);
+  return (struct slice){channel->name, channel->len};
 }
 
+static void put(struct channel *channel, struct channel **list)
+{
+  if (channel->list) DL_DELETE(*channel->list, channel);
+  channel->list = list;
+  if (list) DL_APPEND(*list, channel);
+}
+
+/* ---- sending ------------------------------------------------------------------------ */
+
+static void schedule(struct ear *ear)
+{
+  event_active(ear->flush, EV_TIMEOUT, 0);
+}
+
+/* Channels of several slots do not go into one SSUBSCRIBE. */
 static void write_names(struct bus *bus, const char *command, struct channel *first, size_t count)
 {
+  size_t each = bus->sharded ? 1 : count;
   text_reset(&bus->command);
-  resp_begin(&bus->command, 1 + count);
-  resp_arg(&bus->command, slice_of(command));
-  for (size_t i = 0; i < count; i++, first = first->next)
-    resp_arg(&bus->command, (struct slice){first->name, first->len});
+  for (size_t i = 0; i < count; i++, first = first->next) {
+    if (i % each == 0) {
+      resp_begin(&bus->command, 1 + each);
+      resp_arg(&bus->command, slice_of(command));
+    }
+    resp_arg(&bus->command, name_of(first));
+  }
   resp_finish(&bus->command);
 }
 
@@ -78,67 +114,85 @@ static size_t batch_size(struct channel *list)
   return count;
 }
 
+/* Sends it for the first ones of `from`, and puts these into `to`. */
+static bool send_batch(struct ear *ear, const char *command, struct channel **from,
+                       struct channel **to, enum place place)
+{
+  struct bus *bus = ear->bus;
+  size_t count = batch_size(*from);
+  write_names(bus, command, *from, count);
+  if (!link_subscribe(ear->link, bus->command.data, bus->command.len)) return false;
+  while (count--) {
+    struct channel *channel = *from;
+    put(channel, to);
+    channel->place = place;
+  }
+  return true;
+}
+
 /* One batch of SUBSCRIBE at a time: what thousands of channels cost Redis after a
  * reconnect is spread, and other nodes' batches go in between. */
-static void subscribe_batch(struct bus *bus)
-{
-  size_t count = batch_size(bus->wanted);
-  if (!count || bus->unconfirmed) return;
-  write_names(bus, "SUBSCRIBE", bus->wanted, count);
-  if (!link_subscribe(bus->link, bus->command.data, bus->command.len)) return;
-  bus->unconfirmed = count;
-  while (count--) {
-    struct channel *channel = bus->wanted;
-    DL_DELETE(bus->wanted, channel);
-    channel->place = ASKED;
-  }
-}
-
-static void unsubscribe_batches(struct bus *bus)
-{
-  while (bus->leaving) {
-    size_t count = batch_size(bus->leaving);
-    write_names(bus, "UNSUBSCRIBE", bus->leaving, count);
-    if (!link_subscribe(bus->link, bus->command.data, bus->command.len)) return;
-    while (count--) {
-      struct channel *channel = bus->leaving;
-      DL_DELETE(bus->leaving, channel);
-      channel->queued = false;
-    }
-  }
-}
-
 static void on_flush(evutil_socket_t fd, short what, void *arg)
 {
   (void)fd;
   (void)what;
-  struct bus *bus = arg;
-  if (!link_is_up(bus->link)) return;
-  unsubscribe_batches(bus);
-  subscribe_batch(bus);
+  struct ear *ear = arg;
+  bool sharded = ear->bus->sharded;
+  if (!link_is_up(ear->link)) return;
+  while (ear->leaving)
+    if (!send_batch(ear, sharded ? "SUNSUBSCRIBE" : "UNSUBSCRIBE", &ear->leaving, &ear->left,
+                    LEAVING))
+      return;
+  if (ear->wanted && !ear->asked)
+    send_batch(ear, sharded ? "SSUBSCRIBE" : "SUBSCRIBE", &ear->wanted, &ear->asked, ASKED);
 }
 
 /* ---- places ------------------------------------------------------------------------- */
 
+static struct ear *ear_at(const struct bus *bus, size_t place)
+{
+  return place < bus->count ? bus->ears[place] : NULL;
+}
+
 static void want(struct bus *bus, struct channel *channel)
 {
   channel->place = WANTED;
-  DL_APPEND(bus->wanted, channel);
-  schedule(bus);
+  channel->ear = ear_at(bus, topology_owner(bus->options.topology, channel->slot));
+  put(channel, channel->ear ? &channel->ear->wanted : &bus->homeless);
+  if (channel->ear) schedule(channel->ear);
 }
 
-static void leave(struct bus *bus, struct channel *channel)
+static void leave(struct channel *channel)
 {
   channel->place = LEAVING;
-  channel->queued = true;
-  DL_APPEND(bus->leaving, channel);
-  schedule(bus);
+  put(channel, &channel->ear->leaving);
+  schedule(channel->ear);
 }
 
 static void forget(struct bus *bus, struct channel *channel)
 {
+  put(channel, NULL);
   HASH_DELETE(hh, bus->table, channel);
   free(channel);
+}
+
+/* It is not subscribed any longer. */
+static void settle(struct bus *bus, struct channel *channel)
+{
+  channel->place = ABSENT;
+  put(channel, NULL);
+  if (channel->references)
+    want(bus, channel);
+  else
+    forget(bus, channel);
+}
+
+/* And nobody asked for that. */
+static void lose(struct bus *bus, struct channel *channel)
+{
+  bool heard = channel->place == PRESENT;
+  if (heard && bus->sharded) bus->options.lost(bus->options.arg, name_of(channel));
+  settle(bus, channel);
 }
 
 static struct channel *channel_new(struct bus *bus, struct slice name)
@@ -146,6 +200,7 @@ static struct channel *channel_new(struct bus *bus, struct slice name)
   struct channel *channel = memory_zalloc(sizeof *channel + name.len);
   memcpy(channel->name, name.data, name.len);
   channel->len = name.len;
+  if (bus->sharded) channel->slot = key_slot(name);
   HASH_ADD_KEYPTR(hh, bus->table, channel->name, channel->len, channel);
   return channel;
 }
@@ -157,9 +212,8 @@ bool bus_subscribe(struct backend *backend, struct slice channel)
   if (!entry) entry = channel_new(bus, channel);
   entry->references++;
   if (entry->place == ABSENT) want(bus, entry);
-  if (entry->place == LEAVING && entry->queued) { /* not sent yet: it stays */
-    DL_DELETE(bus->leaving, entry);
-    entry->queued = false;
+  if (entry->place == LEAVING && entry->list == &entry->ear->leaving) { /* not sent yet: it stays */
+    put(entry, NULL);
     entry->place = PRESENT;
   }
   return entry->place == PRESENT;
@@ -171,14 +225,11 @@ void bus_unsubscribe(struct backend *backend, struct slice channel)
   struct channel *entry = find(bus, channel);
   assert(entry && entry->references > 0);
   if (--entry->references) return;
-  if (entry->place == PRESENT) {
-    leave(bus, entry);
-  } else if (entry->place == WANTED) {
-    DL_DELETE(bus->wanted, entry);
+  if (entry->place == PRESENT)
+    leave(entry);
+  else if (entry->place == WANTED || entry->place == ABSENT)
     forget(bus, entry);
-  } else if (entry->place == ABSENT) {
-    forget(bus, entry);
-  } /* ASKED, LEAVING: its answer is awaited */
+  /* ASKED, LEAVING: its answer is awaited */
 }
 
 size_t bus_channel_count(const struct backend *backend)
@@ -188,137 +239,250 @@ size_t bus_channel_count(const struct backend *backend)
 
 void bus_publish(struct backend *backend, struct slice channel, struct slice payload)
 {
-  store_begin_command(backend->store, "PUBLISH", 2);
-  store_arg(backend->store, channel);
-  store_arg(backend->store, payload);
+  store_begin_publish(backend->store, channel, payload);
   store_send(backend->store, NULL, NULL);
 }
 
 /* ---- what Redis says ---------------------------------------------------------------- */
 
-static void on_confirmed(struct bus *bus, struct channel *channel)
+static void on_confirmed(struct ear *ear, struct channel *channel)
 {
-  if (bus->unconfirmed && --bus->unconfirmed == 0) schedule(bus); /* the next batch */
-  if (!channel || channel->place != ASKED) return;
+  struct bus *bus = ear->bus;
+  if (!channel || channel->ear != ear) return;
+  if (channel->place != ASKED && channel->place != WANTED) return;
+  put(channel, NULL);
   channel->place = PRESENT;
+  if (!ear->asked) schedule(ear); /* the next batch */
   if (channel->references)
-    bus->options.subscribed(bus->options.arg, (struct slice){channel->name, channel->len});
+    bus->options.subscribed(bus->options.arg, name_of(channel));
   else
-    leave(bus, channel);
+    leave(channel);
 }
 
-static void on_left(struct bus *bus, struct channel *channel)
+static void on_left(struct ear *ear, struct channel *channel)
 {
-  if (!channel || channel->place != LEAVING) return;
-  channel->place = ABSENT;
-  if (channel->references)
-    want(bus, channel);
-  else
-    forget(bus, channel);
+  if (!channel || channel->ear != ear) return;
+  if (channel->place == LEAVING)
+    settle(ear->bus, channel);
+  else if (channel->place == PRESENT || channel->place == ASKED)
+    lose(ear->bus, channel); /* its slot has moved */
+  if (!ear->asked) schedule(ear);
+}
+
+/* "MOVED slot host:port": whatever is asked here of that slot is to be asked there. */
+static bool on_moved(struct ear *ear, const char *text)
+{
+  struct redis_host host = {0};
+  struct channel *channel, *next;
+  char *end;
+  if (strncmp(text, "MOVED ", 6) != 0) return false;
+  unsigned slot = (unsigned)strtoul(text + 6, &end, 10);
+  const char *colon = strrchr(text, ':');
+  if (*end != ' ' || !colon || slot >= KEY_SLOTS || !atoi(colon + 1)) return false;
+  host.name = memory_copy(end + 1, (size_t)(colon - end - 1));
+  host.port = atoi(colon + 1);
+  if (*host.name) topology_moved(ear->bus->options.topology, slot, &host);
+  redis_host_free(&host);
+  DL_FOREACH_SAFE(ear->left, channel, next)
+  if (channel->slot == slot) settle(ear->bus, channel);
+  DL_FOREACH_SAFE(ear->asked, channel, next)
+  if (channel->slot == slot) settle(ear->bus, channel);
+  if (!ear->asked) schedule(ear);
+  return true;
+}
+
+/* CLUSTERDOWN and the like: all that was asked is asked again, after a while. */
+static void on_error(struct ear *ear, struct slice text)
+{
+  struct channel *channel, *next;
+  struct timeval delay = clock_timeval(REFUSED_MS);
+  if (on_moved(ear, text.data)) return;
+  log_event(LOG_WARNING, "bus_refused", LOG_T("reply", text));
+  topology_doubt(ear->bus->options.topology);
+  DL_FOREACH_SAFE(ear->asked, channel, next)
+  {
+    channel->place = WANTED;
+    put(channel, &ear->wanted);
+  }
+  event_add(ear->flush, &delay);
 }
 
 static void on_message(void *arg, const struct redisReply *reply)
 {
-  struct bus *bus = arg;
-  if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 3) return;
+  struct ear *ear = arg;
+  struct bus *bus = ear->bus;
+  if ((reply->type != REDIS_REPLY_ARRAY && reply->type != REDIS_REPLY_PUSH) || reply->elements < 2)
+    return;
   struct slice kind = reply_slice(reply->element[0]);
   struct slice name = reply_slice(reply->element[1]);
-  if (slice_is(kind, "message"))
+  if (bus->sharded && slice_starts_with(kind, SLICE("s"))) kind = slice_skip(kind, 1);
+  if (slice_is(kind, "message") && reply->elements > 2)
     bus->options.message(bus->options.arg, name, reply_slice(reply->element[2]));
   else if (slice_is(kind, "subscribe"))
-    on_confirmed(bus, find(bus, name));
+    on_confirmed(ear, find(bus, name));
   else if (slice_is(kind, "unsubscribe"))
-    on_left(bus, find(bus, name));
+    on_left(ear, find(bus, name));
+  else if (slice_is(kind, "error"))
+    on_error(ear, name);
 }
 
 static void on_up(void *arg)
 {
-  struct bus *bus = arg;
-  bus->options.up(bus->options.arg);
-  schedule(bus);
+  struct ear *ear = arg;
+  ear->bus->options.up(ear->bus->options.arg, ear->place);
+  schedule(ear);
 }
 
 /* Nothing is subscribed any longer, and nothing awaited. */
-static void on_down(void *arg)
+static void lose_all(struct ear *ear)
 {
-  struct bus *bus = arg;
   struct channel *channel, *next;
-  bus->wanted = NULL;
-  bus->leaving = NULL;
-  bus->unconfirmed = 0;
-  HASH_ITER(hh, bus->table, channel, next)
-  {
-    channel->queued = false;
-    if (channel->references)
-      want(bus, channel);
-    else
-      forget(bus, channel);
-  }
-  bus->options.down(bus->options.arg);
+  HASH_ITER(hh, ear->bus->table, channel, next)
+  if (channel->ear == ear) lose(ear->bus, channel);
 }
 
-/* ---- life --------------------------------------------------------------------------- */
+static void on_down(void *arg)
+{
+  struct ear *ear = arg;
+  lose_all(ear);
+  topology_doubt(ear->bus->options.topology);
+  ear->bus->options.down(ear->bus->options.arg, ear->place);
+}
+
+/* ---- ears --------------------------------------------------------------------------- */
 
 static const struct redis_host *locate(void *arg, unsigned tries)
 {
   (void)tries;
-  return topology_host(topology_master(((struct bus *)arg)->options.topology));
+  struct ear *ear = arg;
+  const struct topology_master *master = topology_master(ear->bus->options.topology, ear->place);
+  return master ? topology_host(master) : NULL;
 }
 
+static struct ear *ear_new(struct bus *bus, size_t place, unsigned version)
+{
+  const struct bus_options *options = &bus->options;
+  struct ear *ear = memory_zalloc(sizeof *ear);
+  struct text name = {0};
+  *ear = (struct ear){.bus = bus, .place = place, .version = version};
+  ear->flush = event_new(options->base, -1, 0, on_flush, ear);
+  assert(ear->flush);
+  text_append_format(&name, "%s%s:bus", options->prefix, options->node);
+  resp_finish(&name);
+  struct link_options link = topology_link(options->topology);
+  link.sharded = bus->sharded;
+  link.locate = locate;
+  link.name = name.data;
+  link.up = on_up;
+  link.down = on_down;
+  link.message = on_message;
+  link.arg = ear;
+  ear->link = link_new(&link);
+  text_free(&name);
+  return ear;
+}
+
+static void ear_free(struct ear *ear)
+{
+  struct link_counts counts = link_counts(ear->link);
+  ear->bus->gone.ups += counts.ups;
+  link_free(ear->link);
+  event_free(ear->flush);
+  free(ear);
+}
+
+static void follow(struct bus *bus, size_t place)
+{
+  const struct topology_master *master = topology_master(bus->options.topology, place);
+  struct ear *ear = bus->ears[place];
+  if (!master && ear) {
+    bus->ears[place] = NULL;
+    lose_all(ear);
+    ear_free(ear);
+  } else if (master && !ear) {
+    bus->ears[place] = ear_new(bus, place, master->version);
+  } else if (master && ear->version != master->version) {
+    ear->version = master->version;
+    link_move(ear->link);
+  }
+}
+
+/* Those that wait for their slot's ear may have another one now. */
 static void on_topology(void *arg)
 {
   struct bus *bus = arg;
-  unsigned version = topology_master(bus->options.topology)->version;
-  if (bus->version == version) return;
-  bus->version = version;
-  link_move(bus->link);
+  struct channel *channel, *next;
+  size_t count = topology_count(bus->options.topology);
+  if (count > bus->count) {
+    bus->ears = memory_resize(bus->ears, count * sizeof *bus->ears);
+    while (bus->count < count) bus->ears[bus->count++] = NULL;
+  }
+  for (size_t i = 0; i < bus->count; i++) follow(bus, i);
+  if (!bus->sharded) return;
+  HASH_ITER(hh, bus->table, channel, next)
+  if (channel->place == WANTED) want(bus, channel);
+}
+
+/* ---- life --------------------------------------------------------------------------- */
+
+static bool is_well(void *arg)
+{
+  return bus_is_whole(arg);
 }
 
 struct bus *bus_new(const struct bus_options *options)
 {
   struct bus *bus = memory_zalloc(sizeof *bus);
   bus->options = *options;
-  bus->flush = event_new(options->base, -1, 0, on_flush, bus);
-  assert(bus->flush);
-  struct text name = {0};
-  text_append_format(&name, "%s%s:bus", options->prefix, options->node);
-  resp_finish(&name);
-  struct link_options link = topology_link(options->topology);
-  link.locate = locate;
-  link.name = name.data;
-  link.up = on_up;
-  link.down = on_down;
-  link.message = on_message;
-  link.arg = bus;
-  bus->link = link_new(&link);
-  bus->version = topology_master(options->topology)->version;
-  bus->watcher = (struct topology_watcher){.changed = on_topology, .arg = bus};
+  bus->sharded = topology_is_cluster(options->topology);
+  bus->watcher = (struct topology_watcher){on_topology, is_well, bus, NULL};
   topology_watch(options->topology, &bus->watcher);
-  text_free(&name);
+  on_topology(bus);
   return bus;
 }
 
 void bus_free(struct bus *bus)
 {
   struct channel *channel, *next;
-  link_free(bus->link);
-  event_free(bus->flush);
-  HASH_ITER(hh, bus->table, channel, next) forget(bus, channel);
+  for (size_t i = 0; i < bus->count; i++)
+    if (bus->ears[i]) ear_free(bus->ears[i]);
+  HASH_ITER(hh, bus->table, channel, next)
+  {
+    HASH_DELETE(hh, bus->table, channel);
+    free(channel);
+  }
+  free(bus->ears);
   text_free(&bus->command);
   free(bus);
 }
 
 struct link_counts bus_link_counts(const struct bus *bus)
 {
-  return link_counts(bus->link);
+  struct link_counts all = bus->gone;
+  for (size_t i = 0; i < bus->count; i++)
+    if (bus->ears[i]) all.ups += link_counts(bus->ears[i]->link).ups;
+  return all;
 }
 
-bool bus_is_up(const struct bus *bus)
+bool bus_is_up(const struct bus *bus, size_t place)
 {
-  return link_is_up(bus->link);
+  struct ear *ear = ear_at(bus, place);
+  return ear && link_is_up(ear->link);
 }
 
-void bus_restart(struct bus *bus, const char *reason)
+bool bus_is_whole(const struct bus *bus)
 {
-  link_restart(bus->link, reason);
+  size_t ears = 0;
+  for (size_t i = 0; i < bus->count; i++) {
+    if (!bus->ears[i]) continue;
+    ears++;
+    if (!link_is_up(bus->ears[i]->link)) return false;
+  }
+  return ears > 0;
+}
+
+void bus_restart(struct bus *bus, size_t place, const char *reason)
+{
+  struct ear *ear = ear_at(bus, place);
+  if (ear) link_restart(ear->link, reason);
 }

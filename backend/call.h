@@ -17,6 +17,13 @@ struct call {
   char *held;          /* its answer, while replicas are waited for */
   size_t held_len;
   unsigned tries; /* how often it was sent again */
+  /* In a cluster: its key's slot, which master it goes to, whether as one that was sent there by
+   * ASK, and since when it has been sent from one to the other (0: it has not). */
+  unsigned slot;
+  size_t place;
+  bool asking;
+  uint64_t redirected_ms;
+  struct call *leader, *follower; /* not before that one was answered (store_behind) */
   bool is_script, is_stored, taken;
   size_t len;
   char command[]; /* RESP, with a NUL byte behind it */
@@ -36,6 +43,13 @@ static inline void queue_push(struct queue *queue, struct call *call)
   call->next = NULL;
   *queue->last = call;
   queue->last = &call->next;
+}
+
+static inline void queue_push_front(struct queue *queue, struct call *call)
+{
+  call->next = queue->first;
+  if (!queue->first) queue->last = &call->next;
+  queue->first = call;
 }
 
 /* All of them, each one's `next` the one behind it; the queue is empty then. */

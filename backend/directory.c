@@ -176,6 +176,7 @@ static void on_uuid_claimed(void *arg, enum err err, const struct redisReply *re
     store_arg(store, owner);
     store_send(store, NULL, NULL);
     text_free(&number);
+    store_behind(store); /* the record, which `done` writes */
   }
   claim->done(claim->arg, err, claim->num, claim->uuid);
   free(claim);
@@ -213,6 +214,7 @@ void directory_claim(struct backend *backend, enum owner_kind kind, struct slice
   store_begin_command(store, "INCR", 1);
   store_name(store, kind == OWNER_USER ? "numbers:users" : "numbers:conversations");
   store_send(store, on_number_taken, claim);
+  store_behind(store);
   store_begin_command(store, "SET", 4);
   store_key(store, OWNER_UUID, slice_of(claim->uuid), "");
   store_arg(store, (struct slice){claim->owner, claim->owner_len});

@@ -44,3 +44,25 @@ bool channel_read(struct slice channel, const char *prefix, enum owner_kind *kin
   }
   return false;
 }
+
+/* CRC16 of XMODEM. */
+static unsigned crc16(struct slice bytes)
+{
+  unsigned crc = 0;
+  for (size_t i = 0; i < bytes.len; i++) {
+    crc ^= (unsigned)(unsigned char)bytes.data[i] << 8;
+    for (int bit = 0; bit < 8; bit++) crc = (crc & 0x8000 ? crc << 1 ^ 0x1021 : crc << 1) & 0xffff;
+  }
+  return crc;
+}
+
+unsigned key_slot(struct slice key)
+{
+  const char *open = key.len ? memchr(key.data, '{', key.len) : NULL;
+  if (open) {
+    struct slice rest = slice_skip(key, (size_t)(open + 1 - key.data));
+    const char *close = rest.len ? memchr(rest.data, '}', rest.len) : NULL;
+    if (close && close > rest.data) key = (struct slice){rest.data, (size_t)(close - rest.data)};
+  }
+  return crc16(key) % KEY_SLOTS;
+}

@@ -28,6 +28,11 @@ void key_write(struct text *out, const char *prefix, enum owner_kind kind, struc
 /* How many bytes key_write appends. */
 size_t key_length(const char *prefix, enum owner_kind kind, struct slice id, const char *suffix);
 
+/* The slot of a key or channel in a Redis Cluster (redis.io, cluster specification): of what
+ * stands in its first braces, of all of it where nothing does. */
+enum { KEY_SLOTS = 16384 };
+unsigned key_slot(struct slice key);
+
 /* "user", "room", ... */
 const char *owner_kind_name(enum owner_kind kind);
 

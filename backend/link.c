@@ -23,10 +23,12 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "clock.h"
+#include "error_push.h"
 #include "pendings.h"
 #include "redis_tls.h"
 #include "resolver.h"
 #include "resp.h"
+#include "soon.h"
 
 enum {
   BACKOFF_FIRST_MS = 50,
@@ -45,24 +47,16 @@ struct link {
   struct redis_host host;           /* where this try goes to */
   void (*add_write)(void *adapter); /* the adapter's own */
   struct pendings pending;          /* sent on `context`, not answered yet */
-  struct pendings refused;          /* never sent; told in the next turn of the loop */
+  struct soon *soon;                /* what was never sent */
   uint64_t since_ms;                /* when this try to connect began */
   uint64_t watch_at_ms;             /* when `watch` rings; 0: not set */
   unsigned tries;                   /* since the link was last up */
   unsigned unanswered;              /* commands of the greeting */
   bool flushing;
-  struct event *retry, *watch, *refuse, *flush;
+  struct event *retry, *watch, *flush;
   struct resolver *resolver;
   struct link_counts counts;
 };
-
-static void tell_all(struct pendings *pendings)
-{
-  while (pendings->count) {
-    struct pending entry = pendings_shift(pendings);
-    if (entry.done) entry.done(entry.arg, ERR_UNAVAILABLE, NULL);
-  }
-}
 
 /* ---- going down --------------------------------------------------------------------- */
 
@@ -187,29 +181,14 @@ static void on_reply(redisAsyncContext *context, void *reply, void *arg)
   if (readonly && link->context == context) link_restart(link, "it is a replica now");
 }
 
-static void on_refuse(evutil_socket_t fd, short what, void *arg)
-{
-  (void)fd;
-  (void)what;
-  struct link *link = arg;
-  for (size_t count = link->refused.count; count; count--) {
-    struct pending entry = pendings_shift(&link->refused);
-    entry.done(entry.arg, entry.err, NULL);
-  }
-  /* What came in while others were still to be told waits for the next turn. */
-  if (link->refused.count) event_add(link->refuse, &(struct timeval){0, 0});
-}
-
 void link_refuse(struct link *link, link_fn *done, void *arg)
 {
-  link_soon(link, ERR_UNAVAILABLE, done, arg);
+  soon_tell(link->soon, ERR_UNAVAILABLE, done, arg);
 }
 
 void link_soon(struct link *link, enum err err, link_fn *done, void *arg)
 {
-  if (!done) return;
-  if (!link->refused.count) event_add(link->refuse, &(struct timeval){0, 0});
-  pendings_push(&link->refused, (struct pending){.done = done, .arg = arg, .err = err});
+  soon_tell(link->soon, err, done, arg);
 }
 
 static bool send_command(struct link *link, const char *command, size_t len, link_fn *done,
@@ -236,20 +215,6 @@ void link_command(struct link *link, const char *command, size_t len, link_fn *d
 struct link_counts link_counts(const struct link *link)
 {
   return link->counts;
-}
-
-static void on_message(redisAsyncContext *context, void *reply, void *arg)
-{
-  (void)arg;
-  struct link *link = context->data;
-  /* NULL comes once for each channel when the connection goes: on_disconnect tells. */
-  if (reply && link->context == context) link->options.message(link->options.arg, reply);
-}
-
-bool link_subscribe(struct link *link, const char *command, size_t len)
-{
-  return link->state == LINK_UP && link->context &&
-         redisAsyncFormattedCommand(link->context, on_message, NULL, command, len) == REDIS_OK;
 }
 
 /* ---- writing ------------------------------------------------------------------------ */
@@ -279,6 +244,40 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
   link->flushing = false;
 }
 
+/* ---- subscribing -------------------------------------------------------------------- */
+
+static void on_message(redisAsyncContext *context, void *reply, void *arg)
+{
+  (void)arg;
+  struct link *link = context->data;
+  /* NULL comes once for each channel when the connection goes: on_disconnect tells. */
+  if (reply && link->context == context) link->options.message(link->options.arg, reply);
+}
+
+/* A push: hiredis knows nothing of sharded channels, and hands it on as it is. */
+static void on_push(redisAsyncContext *context, void *reply)
+{
+  struct link *link = context->data;
+  if (link->context == context && link->state == LINK_UP)
+    link->options.message(link->options.arg, reply);
+}
+
+/* hiredis waits for no answer to what is appended so. */
+static bool append(struct link *link, const char *command, size_t len)
+{
+  if (redisAppendFormattedCommand(&link->context->c, command, len) != REDIS_OK) return false;
+  on_add_write(link->context->ev.data);
+  return true;
+}
+
+bool link_subscribe(struct link *link, const char *command, size_t len)
+{
+  if (link->state == LINK_UP && link->context && link->options.sharded)
+    return append(link, command, len);
+  return link->state == LINK_UP && link->context &&
+         redisAsyncFormattedCommand(link->context, on_message, NULL, command, len) == REDIS_OK;
+}
+
 /* ---- greeting ----------------------------------------------------------------------- */
 
 /* An array that begins with master, slave or sentinel. */
@@ -301,6 +300,7 @@ static void on_greeted(void *arg, enum err err, const struct redisReply *reply)
     return;
   }
   if (--link->unanswered) return;
+  if (link->options.sharded) error_push(link->context);
   link->state = LINK_UP;
   link->tries = 0;
   link->counts.ups++;
@@ -342,6 +342,10 @@ static void begin_greeting(struct link *link)
     GREET(link, SLICE("SELECT"), slice_of(db));
   }
   GREET(link, SLICE("CLIENT"), SLICE("SETNAME"), slice_of(link->options.name));
+  if (link->options.sharded) {
+    GREET(link, SLICE("HELLO"), SLICE("3"));
+    redisAsyncSetPushCallback(link->context, on_push);
+  }
   if (link->options.must_be_master) GREET(link, SLICE("ROLE"));
   if (link->options.greet) link->options.greet(link->options.arg);
   GREET(link, SLICE("PING"));
@@ -440,10 +444,10 @@ struct link *link_new(const struct link_options *options)
   link->options.name = memory_copy(options->name, strlen(options->name));
   link->retry = event_new(options->base, -1, 0, on_retry, link);
   link->watch = event_new(options->base, -1, 0, on_watch, link);
-  link->refuse = event_new(options->base, -1, 0, on_refuse, link);
+  link->soon = soon_new(options->base);
   link->flush = event_new(options->base, -1, 0, on_flush, link);
   link->resolver = resolver_new(options->base);
-  assert(link->retry && link->watch && link->refuse && link->flush);
+  assert(link->retry && link->watch && link->flush);
   event_add(link->retry, &(struct timeval){0, 0});
   return link;
 }
@@ -454,16 +458,14 @@ void link_free(struct link *link)
   link->context = NULL;
   link->state = LINK_WAITING;
   redisAsyncFree(context);
-  tell_all(&link->pending);
-  tell_all(&link->refused);
+  pendings_fail(&link->pending);
+  soon_free(link->soon);
   event_free(link->retry);
   event_free(link->watch);
-  event_free(link->refuse);
   event_free(link->flush);
   resolver_free(link->resolver);
   redis_host_free(&link->host);
   free(link->pending.slots);
-  free(link->refused.slots);
   free((char *)link->options.name);
   free(link);
 }

@@ -35,6 +35,7 @@ struct link_options {
   const struct redis_host *(*locate)(void *arg, unsigned tries);
   const char *name;         /* what CLIENT LIST and the log show; copied */
   unsigned timeout_ms;      /* how long an answer may take */
+  bool sharded;             /* it is for SSUBSCRIBE: `message` gets pushes (RESP3) */
   bool must_be_master;      /* one that ROLE calls a replica is given up */
   void (*greet)(void *arg); /* adds to the greeting with link_greet; may be NULL */
   void (*up)(void *arg);
@@ -80,6 +81,10 @@ void link_soon(struct link *link, enum err err, link_fn *done, void *arg);
 
 /* One more command of the greeting: an error in its answer fails the greeting. */
 void link_greet(struct link *link, const char *command, size_t len);
+
+/* Of a sharded link `message` gets smessage, ssubscribe, sunsubscribe (also when nobody asked
+ * for it: the slot has moved) and ["error", text]; link_restart is not for inside of it, and no
+ * other command may be sent. Any number of commands can go at once. Of others: */
 
 /* Sends a SUBSCRIBE or an UNSUBSCRIBE; options.message tells the rest. A channel's
  * name stands in one of either at a time, until it is answered: hiredis asserts

@@ -46,4 +46,13 @@ static inline struct pending pendings_shift(struct pendings *pendings)
   return entry;
 }
 
+/* Nothing comes any more. */
+static inline void pendings_fail(struct pendings *pendings)
+{
+  while (pendings->count) {
+    struct pending entry = pendings_shift(pendings);
+    if (entry.done) entry.done(entry.arg, ERR_UNAVAILABLE, NULL);
+  }
+}
+
 #endif

@@ -90,6 +90,7 @@ static void leave(struct leaving *leaving)
     return;
   }
   store_send(backend->store, NULL, NULL);
+  store_behind(backend->store);
   leave_node(backend, leaving->session);
   plain_send(backend, on_left, leaving);
 }
@@ -353,6 +354,7 @@ void presence_join(struct backend *backend, const struct presence_join *join, jo
   joining->sent = store_is_up(backend->store);
   forget_leaving(backend->presence, join->session);
   join_node(joining);
+  store_behind(backend->store);
   send_join(joining, 0, NULL);
 }
 

@@ -37,6 +37,7 @@ struct queue {
 struct waiting {
   UT_hash_handle hh;
   struct pushes *pushes;
+  uint64_t block;       /* the one that was taken */
   struct queue refused; /* by the script, and older than those in `held` */
   struct queue held;
   enum owner_kind kind;
@@ -168,13 +169,23 @@ static void give_up(struct waiting *waiting, enum err err)
   fail_queue(held, err);
 }
 
+static void on_owner(void *arg, enum err err, const struct redisReply *reply)
+{
+  (void)reply;
+  struct waiting *waiting = arg;
+  if (err != ERR_OK)
+    give_up(waiting, err);
+  else
+    send_again(waiting, waiting->block);
+}
+
 /* Writes whom the block belongs to: first, so that an id that exists can always be
  * traced to its conversation. */
-static void write_owner(struct waiting *waiting, uint64_t block)
+static void write_owner(struct waiting *waiting)
 {
   struct store *store = waiting->pushes->backend->store;
   struct text text = {0};
-  text_append_number(&text, block);
+  text_append_number(&text, waiting->block);
   store_begin_command(store, "SET", 2);
   store_key(store, OWNER_BLOCK, text_slice(&text), "");
   text_reset(&text);
@@ -183,20 +194,18 @@ static void write_owner(struct waiting *waiting, uint64_t block)
   text_append(&text, waiting->id);
   store_arg(store, text_slice(&text));
   text_free(&text);
-  store_send(store, NULL, NULL);
+  store_send(store, on_owner, waiting);
 }
 
 static void on_block(void *arg, enum err err, const struct redisReply *reply)
 {
   struct waiting *waiting = arg;
-  uint64_t block;
-  if (err == ERR_OK && !reply_number(reply, &block)) err = ERR_INTERNAL;
+  if (err == ERR_OK && !reply_number(reply, &waiting->block)) err = ERR_INTERNAL;
   if (err != ERR_OK) {
     give_up(waiting, err);
     return;
   }
-  write_owner(waiting, block);
-  send_again(waiting, block);
+  write_owner(waiting);
 }
 
 static void on_purged(void *arg, enum err err, const struct redisReply *reply)
@@ -243,6 +252,20 @@ static struct waiting *waiting_new(struct pushes *pushes, struct slice owner)
   return waiting;
 }
 
+/* Behind all that is on its way to the owner: it will be refused as well, and must be here
+ * before the first one is called again. */
+static void take_block(struct waiting *waiting)
+{
+  struct store *store = waiting->pushes->backend->store;
+  store_begin_command(store, "EXISTS", 1);
+  store_key(store, waiting->kind, waiting->id, "");
+  store_send(store, NULL, NULL);
+  store_behind(store);
+  store_begin_command(store, "INCR", 1);
+  store_name(store, "blocks");
+  store_send(store, on_block, waiting);
+}
+
 static void wait_for(struct push *push, bool stale)
 {
   struct pushes *pushes = push->pushes;
@@ -262,9 +285,7 @@ static void wait_for(struct push *push, bool stale)
     purge(waiting);
     return;
   }
-  store_begin_command(pushes->backend->store, "INCR", 1);
-  store_name(pushes->backend->store, "blocks");
-  store_send(pushes->backend->store, on_block, waiting);
+  take_block(waiting);
 }
 
 /* ---- calls -------------------------------------------------------------------------- */

@@ -150,6 +150,7 @@ static void bury(struct reaper *reaper)
   store_arg(store, node);
   store_arg(store, SLICE("cleared"));
   store_send(store, NULL, NULL);
+  store_behind(store);
   store_begin(store, SCRIPT_node_release, 2, 2);
   store_key(store, OWNER_NODE, node, ":reaper");
   store_key(store, OWNER_NODE, node, ":life");

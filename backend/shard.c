@@ -125,11 +125,14 @@ static void on_reply(void *arg, enum err err, const redisReply *reply)
   }
 }
 
+static const char asking[] = "*1\r\n$6\r\nASKING\r\n";
+
 static void transmit(struct shard *shard, struct call *call)
 {
   call->shard = shard;
   call->number = ++shard->sent;
   if (call->is_stored && shard->confirm) event_active(shard->confirm, EV_TIMEOUT, 0);
+  if (call->asking) link_command(shard->link, asking, sizeof asking - 1, NULL, NULL);
   link_command(shard->link, call->command, call->len, on_reply, call);
 }
 

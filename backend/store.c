@@ -10,8 +10,10 @@
 #include "base/memory.h"
 #include "call.h"
 #include "clock.h"
+#include "detours.h"
 #include "resp.h"
 #include "shard.h"
+#include "soon.h"
 #include "topology.h"
 
 enum {
@@ -35,13 +37,23 @@ static const bool stores_message[SCRIPT_COUNT] = {
 
 struct store {
   struct store_options options;
-  struct shard *shard;
+  struct shard **shards; /* by their masters' places; NULL: nobody is there */
+  size_t count;
+  struct detours *detours; /* NULL: no cluster */
+  struct soon *soon;
   struct topology_watcher watcher;
-  struct text command; /* what store_begin and its fellows write */
+  bool told_up;
+  struct link_counts gone; /* of shards that are no more */
+  struct text command;     /* what store_begin and its fellows write */
   bool is_script, is_stored;
+  bool behind;         /* the next call is to be behind `leader` */
+  struct call *leader; /* the last one, where it is not answered yet; in a cluster */
+  bool has_slot;       /* `slot`: of the first key that was written; in a cluster */
+  unsigned slot;
   unsigned errors; /* not logged yet */
   uint64_t logged_ms;
   struct script_text scripts[SCRIPT_COUNT];
+  char *sharded_texts[SCRIPT_COUNT]; /* in a cluster */
 };
 
 /* ---- answers ------------------------------------------------------------------------ */
@@ -88,13 +100,26 @@ static enum err error_of(struct store *store, const redisReply *reply)
   return passes(reply) ? ERR_UNAVAILABLE : ERR_INTERNAL;
 }
 
-void call_answer(struct call *call, enum err err, const redisReply *reply)
+static void tell(struct call *call, enum err err, const redisReply *reply)
 {
+  struct store *store = call->store;
+  struct call *follower = call->follower;
+  if (store->leader == call) store->leader = NULL;
+  if (call->leader) call->leader->follower = NULL; /* it was given up before */
   store_fn *done = call->done;
   void *arg = call->arg;
   if (err == ERR_OK) err = error_of(call->store, reply);
   if (!call->taken) free(call);
   if (done) done(arg, err, err == ERR_OK ? reply : NULL);
+  if (follower) detours_go_on(store->detours, follower);
+}
+
+void call_answer(struct call *call, enum err err, const redisReply *reply)
+{
+  if (call->store->detours)
+    detours_answered(call->store->detours, call, err, reply);
+  else
+    tell(call, err, reply);
 }
 
 /* ---- scripts ------------------------------------------------------------------------ */
@@ -110,25 +135,32 @@ static void write_hash(struct script_text *script)
     script->hash[at] = digits[at % 2 ? hash[at / 2] & 15 : hash[at / 2] >> 4];
 }
 
+/* In a cluster channels are sharded ones, on their owner's own master. */
+static char *sharded(const char *script)
+{
+  static const char plain[] = "'PUBLISH'";
+  struct text out = {0};
+  for (const char *at; (at = strstr(script, plain)); script = at + sizeof plain - 1) {
+    text_append(&out, (struct slice){script, (size_t)(at - script)});
+    text_append(&out, SLICE("'SPUBLISH'"));
+  }
+  text_append(&out, slice_of(script));
+  char *text = memory_copy(out.data, out.len);
+  text_free(&out);
+  return text;
+}
+
 static void read_scripts(struct store *store)
 {
   for (size_t i = 0; i < SCRIPT_COUNT; i++) {
     assert(script_texts[i]); /* a row of STORE_SCRIPTS has its file */
     store->scripts[i].text = slice_of(script_texts[i]);
+    if (store->detours) {
+      store->sharded_texts[i] = sharded(script_texts[i]);
+      store->scripts[i].text = slice_of(store->sharded_texts[i]);
+    }
     write_hash(&store->scripts[i]);
   }
-}
-
-static void on_up(void *arg)
-{
-  struct store *store = arg;
-  store->options.up(store->options.arg);
-}
-
-static void on_down(void *arg)
-{
-  struct store *store = arg;
-  store->options.down(store->options.arg);
 }
 
 /* ---- calls -------------------------------------------------------------------------- */
@@ -136,6 +168,7 @@ static void on_down(void *arg)
 void store_begin(struct store *store, enum script script, unsigned keys, unsigned arguments)
 {
   text_reset(&store->command);
+  store->has_slot = false;
   store->is_script = true;
   store->is_stored = stores_message[script];
   resp_begin(&store->command, 3 + keys + arguments);
@@ -147,17 +180,36 @@ void store_begin(struct store *store, enum script script, unsigned keys, unsigne
 void store_begin_command(struct store *store, const char *name, unsigned arguments)
 {
   text_reset(&store->command);
+  store->has_slot = false;
   store->is_script = false;
   store->is_stored = false;
   resp_begin(&store->command, 1 + arguments);
   resp_arg(&store->command, slice_of(name));
 }
 
+/* In a cluster a call goes where its first key is; all others are there too. */
+static void note_slot(struct store *store, struct slice key)
+{
+  if (!store->detours || store->has_slot) return;
+  store->has_slot = true;
+  store->slot = key_slot(key);
+}
+
+void store_begin_publish(struct store *store, struct slice channel, struct slice payload)
+{
+  store_begin_command(store, store->detours ? "SPUBLISH" : "PUBLISH", 2);
+  note_slot(store, channel);
+  store_arg(store, channel);
+  store_arg(store, payload);
+}
+
 void store_key_with(struct store *store, enum owner_kind kind, struct slice id, const char *suffix,
                     struct slice end)
 {
   resp_size(&store->command, key_length(store->options.prefix, kind, id, suffix) + end.len);
+  size_t at = store->command.len;
   key_write(&store->command, store->options.prefix, kind, id, suffix);
+  note_slot(store, slice_skip(text_slice(&store->command), at));
   text_append(&store->command, end);
   resp_end_line(&store->command);
 }
@@ -171,8 +223,10 @@ void store_name(struct store *store, const char *suffix)
 {
   struct slice prefix = slice_of(store->options.prefix);
   resp_size(&store->command, prefix.len + strlen(suffix));
+  size_t at = store->command.len;
   text_append(&store->command, prefix);
   text_append(&store->command, slice_of(suffix));
+  note_slot(store, slice_skip(text_slice(&store->command), at));
   resp_end_line(&store->command);
 }
 
@@ -199,13 +253,34 @@ static struct call *call_new(const struct call *like, struct slice command)
 
 static struct call *written(struct store *store, bool taken)
 {
+  assert(store->has_slot || !store->detours); /* every call has a key */
   const struct call like = {
       .store = store,
       .is_script = store->is_script,
       .is_stored = store->is_stored,
       .taken = taken,
+      .slot = store->slot,
   };
   return call_new(&like, text_slice(&store->command));
+}
+
+static void transmit(struct call *call);
+
+static void send_in_cluster(struct store *store, struct call *call)
+{
+  struct call *leader = store->behind ? store->leader : NULL;
+  call->leader = call->follower = NULL;
+  store->behind = false;
+  store->leader = call->taken ? NULL : call;
+  if (leader)
+    detours_send_behind(store->detours, call, leader);
+  else
+    detours_send(store->detours, call);
+}
+
+void store_behind(struct store *store)
+{
+  store->behind = true;
 }
 
 static void dispatch(struct call *call, store_fn *done, void *arg)
@@ -213,7 +288,10 @@ static void dispatch(struct call *call, store_fn *done, void *arg)
   call->done = done;
   call->arg = arg;
   call->tries = 0;
-  shard_send(call->store->shard, call);
+  if (call->store->detours)
+    send_in_cluster(call->store, call);
+  else
+    transmit(call);
 }
 
 void store_send(struct store *store, store_fn *done, void *arg)
@@ -223,12 +301,12 @@ void store_send(struct store *store, store_fn *done, void *arg)
 
 void store_refuse(struct store *store, store_fn *done, void *arg)
 {
-  link_refuse(shard_link(store->shard), done, arg);
+  soon_tell(store->soon, ERR_UNAVAILABLE, done, arg);
 }
 
 void store_soon(struct store *store, enum err err, store_fn *done, void *arg)
 {
-  link_soon(shard_link(store->shard), err, done, arg);
+  soon_tell(store->soon, err, done, arg);
 }
 
 struct call *store_take(struct store *store)
@@ -284,50 +362,180 @@ void call_free(struct call *call)
   free(call);
 }
 
-/* ---- life --------------------------------------------------------------------------- */
+/* ---- shards ------------------------------------------------------------------------- */
+
+static struct shard *shard_at(const struct store *store, size_t place)
+{
+  return place < store->count ? store->shards[place] : NULL;
+}
+
+static bool can_transmit(struct call *call)
+{
+  struct shard *shard = shard_at(call->store, call->place);
+  return shard && link_is_up(shard_link(shard));
+}
+
+static void on_refused(void *arg, enum err err, const redisReply *reply)
+{
+  call_answer(arg, err, reply);
+}
+
+static void transmit(struct call *call)
+{
+  struct shard *shard = shard_at(call->store, call->place);
+  if (shard)
+    shard_send(shard, call);
+  else
+    soon_tell(call->store->soon, ERR_UNAVAILABLE, on_refused, call);
+}
+
+/* Once for all: whoever is told begins anew. */
+static void note_ups(struct store *store)
+{
+  bool up = store_is_whole(store);
+  if (up == store->told_up) return;
+  store->told_up = up;
+  if (up)
+    store->options.up(store->options.arg);
+  else
+    store->options.down(store->options.arg);
+}
+
+static void on_up(void *arg)
+{
+  note_ups(arg);
+}
+
+static void on_down(void *arg)
+{
+  struct store *store = arg;
+  topology_doubt(store->options.topology);
+  note_ups(store);
+}
+
+static void close_shard(struct store *store, size_t place)
+{
+  struct shard *shard = store->shards[place];
+  if (!shard) return;
+  struct link_counts counts = link_counts(shard_link(shard));
+  store->gone.commands += counts.commands;
+  store->gone.failures += counts.failures;
+  store->gone.ups += counts.ups;
+  store->shards[place] = NULL;
+  shard_free(shard);
+}
+
+static void follow(struct store *store, size_t place)
+{
+  const struct topology_master *master = topology_master(store->options.topology, place);
+  struct shard *shard = store->shards[place];
+  if (!master) {
+    close_shard(store, place);
+  } else if (shard) {
+    shard_follow(shard);
+  } else {
+    store->shards[place] = shard_new(&(struct shard_options){
+        .store = &store->options,
+        .scripts = store->scripts,
+        .master = master,
+        .up = on_up,
+        .down = on_down,
+        .arg = store,
+    });
+  }
+}
 
 static void on_topology(void *arg)
 {
   struct store *store = arg;
-  shard_follow(store->shard);
+  size_t count = topology_count(store->options.topology);
+  if (count > store->count) {
+    store->shards = memory_resize(store->shards, count * sizeof *store->shards);
+    while (store->count < count) store->shards[store->count++] = NULL;
+  }
+  for (size_t i = 0; i < store->count; i++) follow(store, i);
+  note_ups(store);
+}
+
+/* ---- life --------------------------------------------------------------------------- */
+
+static bool is_well(void *arg)
+{
+  return store_is_whole(arg);
 }
 
 struct store *store_new(const struct store_options *options)
 {
   struct store *store = memory_zalloc(sizeof *store);
   store->options = *options;
+  store->soon = soon_new(options->base);
+  if (topology_is_cluster(options->topology))
+    store->detours = detours_new(&(struct detours_options){
+        .base = options->base,
+        .topology = options->topology,
+        .timeout_ms = options->timeout_ms,
+        .transmit = transmit,
+        .can_transmit = can_transmit,
+        .answer = tell,
+    });
   read_scripts(store);
-  store->shard = shard_new(&(struct shard_options){
-      .store = &store->options,
-      .scripts = store->scripts,
-      .master = topology_master(options->topology),
-      .up = on_up,
-      .down = on_down,
-      .arg = store,
-  });
-  store->watcher = (struct topology_watcher){.changed = on_topology, .arg = store};
+  store->watcher = (struct topology_watcher){on_topology, is_well, store, NULL};
   topology_watch(options->topology, &store->watcher);
+  on_topology(store);
   return store;
 }
 
 void store_free(struct store *store)
 {
-  shard_free(store->shard);
+  if (store->detours) detours_end(store->detours);
+  for (size_t i = 0; i < store->count; i++) close_shard(store, i);
+  soon_free(store->soon);
+  if (store->detours) detours_free(store->detours);
+  for (size_t i = 0; i < SCRIPT_COUNT; i++) free(store->sharded_texts[i]);
+  free(store->shards);
   text_free(&store->command);
   free(store);
 }
 
 struct link_counts store_link_counts(const struct store *store)
 {
-  return link_counts(shard_link(store->shard));
+  struct link_counts all = store->gone;
+  for (size_t i = 0; i < store->count; i++) {
+    if (!store->shards[i]) continue;
+    struct link_counts counts = link_counts(shard_link(store->shards[i]));
+    all.commands += counts.commands;
+    all.failures += counts.failures;
+    all.ups += counts.ups;
+  }
+  return all;
+}
+
+static size_t count_ups(const struct store *store, size_t *shards)
+{
+  size_t ups = 0;
+  *shards = 0;
+  for (size_t i = 0; i < store->count; i++) {
+    if (!store->shards[i]) continue;
+    ++*shards;
+    ups += link_is_up(shard_link(store->shards[i]));
+  }
+  return ups;
 }
 
 bool store_is_up(const struct store *store)
 {
-  return link_is_up(shard_link(store->shard));
+  size_t shards;
+  return count_ups(store, &shards) > 0;
+}
+
+bool store_is_whole(const struct store *store)
+{
+  size_t shards, ups = count_ups(store, &shards);
+  return shards && ups == shards && !topology_trouble(store->options.topology);
 }
 
 void store_restart(struct store *store, const char *reason)
 {
-  link_restart(shard_link(store->shard), reason);
+  for (size_t i = 0; i < store->count; i++)
+    if (store->shards[i]) link_restart(shard_link(store->shards[i]), reason);
 }

@@ -88,20 +88,29 @@ typedef void store_fn(void *arg, enum err err, const struct redisReply *reply);
 
 struct store *store_new(const struct store_options *options);
 void store_free(struct store *store);
-bool store_is_up(const struct store *store);
+bool store_is_up(const struct store *store);    /* there is a link that is up */
+bool store_is_whole(const struct store *store); /* all are, and every slot has one */
 
 struct link_counts store_link_counts(const struct store *store);
 void store_restart(struct store *store, const char *reason);
 
-/* Write one call, as above; exactly the announced keys, then the arguments. */
+/* Write one call, as above; exactly the announced keys, then the arguments. In a Redis Cluster
+ * it goes where its first key is: all keys, and the channel that a script publishes on, have
+ * one tag, and a command's first argument is its key. */
 void store_begin(struct store *store, enum script script, unsigned keys, unsigned arguments);
 void store_begin_command(struct store *store, const char *name, unsigned arguments);
+void store_begin_publish(struct store *store, struct slice channel, struct slice payload);
 void store_key(struct store *store, enum owner_kind kind, struct slice id, const char *suffix);
 void store_key_with(struct store *store, enum owner_kind kind, struct slice id, const char *suffix,
                     struct slice end);                    /* `end` behind the suffix */
 void store_name(struct store *store, const char *suffix); /* <prefix><suffix>, without a tag */
 void store_arg(struct store *store, struct slice argument);
 void store_number(struct store *store, uint64_t number);
+
+/* What is sent next is carried out behind what was sent last, and answered behind it, also in
+ * a Redis Cluster, where the two may be different masters' (there it waits for that answer; on
+ * one link it is so anyway). */
+void store_behind(struct store *store);
 
 /* Sends it; `done` may be NULL. */
 void store_send(struct store *store, store_fn *done, void *arg);

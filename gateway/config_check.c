@@ -132,12 +132,8 @@ static bool check_redis(struct config *config, struct complaint complaint)
   if (*config->redis && !redis_url_parse(&url, config->redis, reason, sizeof reason)) {
     return complain(complaint, "redis: %s", reason);
   }
-  enum redis_shape shape = url.shape;
   bool tls = url.tls;
   redis_url_free(&url);
-  if (shape == REDIS_CLUSTER) {
-    return complain(complaint, "redis: Cluster is not available in this version");
-  }
   return check_redis_tls(config, tls, complaint);
 }
 

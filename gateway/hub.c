@@ -254,13 +254,21 @@ void hub_subscribed(struct node *node, struct slice channel)
   sync_confirmed(node, topic);
 }
 
+static void lose(struct topic *topic)
+{
+  topic->confirmed = false;
+  topic->shared = true; /* another connection's coming may be missed */
+  sync_lost(topic);
+}
+
 void hub_bus_lost(struct node *node)
 {
   struct topic *topic, *next;
-  HASH_ITER(hh, node->hub->topics, topic, next)
-  {
-    topic->confirmed = false;
-    topic->shared = true; /* another connection's coming may be missed */
-    sync_lost(topic);
-  }
+  HASH_ITER(hh, node->hub->topics, topic, next) lose(topic);
+}
+
+void hub_lost(struct node *node, struct slice channel)
+{
+  struct topic *topic = topic_by_name(node->hub, channel);
+  if (topic) lose(topic);
 }

@@ -96,5 +96,6 @@ struct topic *hub_topic(struct node *node, enum owner_kind kind, struct slice id
 void hub_message(struct node *node, struct slice channel, struct slice payload);
 void hub_subscribed(struct node *node, struct slice channel);
 void hub_bus_lost(struct node *node);
+void hub_lost(struct node *node, struct slice channel);
 
 #endif

@@ -95,6 +95,11 @@ static void on_bus_lost(void *arg)
   hub_bus_lost(arg);
 }
 
+static void on_lost(void *arg, struct slice channel)
+{
+  hub_lost(arg, channel);
+}
+
 static void rejoin(struct session *session, void *arg)
 {
   (void)arg;
@@ -268,7 +273,7 @@ static struct backend *connect_backend(struct node *node, const char *redis_url)
               .directory_entries = config->directory_entries,
           },
   };
-  const struct backend_events events = {on_message, on_subscribed, on_bus_lost, node};
+  const struct backend_events events = {on_message, on_subscribed, on_bus_lost, on_lost, node};
   return backend_new(&options, &events);
 }
 

@@ -8,7 +8,7 @@ import { RespClient } from './resp.js';
 import { NeverError, waitFor } from './wait.js';
 
 const run = promisify(execFile);
-const users_file = new URL('../../deploy/redis/users.acl', import.meta.url).pathname;
+export const users_file = new URL('../../deploy/redis/users.acl', import.meta.url).pathname;
 
 // As whom a node comes.
 export const NODE_USER = 'parley:change-me';

@@ -312,6 +312,12 @@ static void on_bus_lost(void *arg)
   node->bus_lost++;
 }
 
+static void on_lost(void *arg, struct slice channel)
+{
+  struct node *node = arg;
+  told_add(&node->lost, channel, (struct slice){0}, (struct slice){0});
+}
+
 static void on_lease_lost(void *arg)
 {
   struct node *node = arg;
@@ -350,7 +356,7 @@ struct backend_limits node_limits(void)
 void node_start_options(struct node *node, const struct backend_options *options)
 {
   *node = (struct node){.base = options->base};
-  struct backend_events events = {on_message, on_subscribed, on_bus_lost, node};
+  struct backend_events events = {on_message, on_subscribed, on_bus_lost, on_lost, node};
   node->backend = backend_new(options, &events);
   assert_non_null(node->backend);
 }
@@ -398,6 +404,7 @@ void node_end(struct node *node)
   if (node->backend) backend_free(node->backend);
   told_free(&node->messages);
   told_free(&node->subscribed);
+  told_free(&node->lost);
   told_free(&node->reaped);
   *node = (struct node){0};
 }

@@ -68,6 +68,7 @@ struct node {
   struct event_base *base;
   struct told_list messages;   /* "channel payload" */
   struct told_list subscribed; /* "channel" */
+  struct told_list lost;       /* "channel" */
   struct told_list reaped;     /* "protocol user session" */
   unsigned bus_lost, lease_lost;
   bool keeps_tickets; /* reaped sessions are not finished at once */

@@ -1,0 +1,97 @@
+// Redis Cluster: direct messages while slots move, masters come, die and are replaced.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { RedisCluster } from '../lib/cluster.js';
+import { Gateway } from '../lib/gateway.js';
+import { take_alarms } from '../lib/process.js';
+import { Traffic } from '../lib/traffic.js';
+import { pause, waitFor } from '../lib/wait.js';
+
+const NODES = 2;
+
+let cluster;
+let nodes = [];
+
+before(async () => {
+  cluster = await RedisCluster.start({ masters: 3, replicas: 1 });
+  nodes = await Promise.all(
+    Array.from({ length: NODES }, (_, i) =>
+      Gateway.start({ redis: cluster, id: `node-${i}`, flags: ['--redis-wait', 1] }),
+    ),
+  );
+});
+
+after(async () => {
+  await Promise.all(nodes.map((node) => node.stop()));
+  await cluster?.stop();
+});
+
+async function under_traffic(t, name, break_it) {
+  const traffic = new Traffic(nodes, { name });
+  try {
+    await traffic.flows(200);
+    await break_it(traffic);
+    await Promise.all(nodes.map((node) => node.ready(60000)));
+    await traffic.flows(200);
+    await traffic.settle();
+    assert.deepEqual(traffic.checker.faults.slice(0, 10), []);
+    assert.deepEqual(take_alarms(), []);
+    t.diagnostic(traffic.summary());
+  } catch (error) {
+    error.message += `\n${traffic.summary()}\n${nodes.map((node) => node.log()).join('\n')}`;
+    throw error;
+  } finally {
+    await traffic.stop();
+    await cluster.whole();
+  }
+}
+
+const slots_of = (traffic) =>
+  Promise.all(traffic.receivers.map((name) => cluster.slot_of(`parley:user:{${name}}`)));
+
+test('the slots of receivers move to another master and back', { timeout: 180000 }, async (t) => {
+  await under_traffic(t, 'moved', async (traffic) => {
+    for (let round = 0; round < 2; round++) {
+      for (const slot of await slots_of(traffic)) {
+        const from = await cluster.owner(slot);
+        const masters = [];
+        for (const node of cluster.nodes) if ((await node.command('ROLE'))[0] === 'master') masters.push(node);
+        const to = masters.find((node) => node !== from);
+        await cluster.move(slot, to, () => pause(5));
+        await traffic.flows(20);
+      }
+    }
+    assert.equal(traffic.refusals.size, 0, `nobody was told: ${traffic.summary()}`);
+  });
+});
+
+test('a new master takes slots', { timeout: 180000 }, async (t) => {
+  await under_traffic(t, 'grown', async (traffic) => {
+    const fresh = await cluster.add();
+    for (const slot of await slots_of(traffic)) await cluster.move(slot, fresh);
+    await traffic.flows(100);
+  });
+});
+
+test('kill -9 of a master: its replica takes over', { timeout: 180000 }, async (t) => {
+  await under_traffic(t, 'killed', async (traffic) => {
+    let victim;
+    for (const slot of await slots_of(traffic)) {
+      const owner = await cluster.owner(slot);
+      const view = await cluster.view(owner);
+      const role = await owner.command('ROLE');
+      if (role[2].length && view) victim = owner;
+    }
+    victim ??= cluster.nodes[0];
+    const slots = (await cluster.view(victim)).find(({ id }) => id === victim.id).slots;
+    await victim.child.kill();
+    await waitFor('its replica is the master', async () => {
+      const owner = await cluster.owner(Number(slots[0].split('-')[0]));
+      return owner && owner !== victim;
+    }, 30000);
+    await traffic.flows(100);
+    await victim.launch();
+    await cluster.whole();
+  });
+});
