@@ -29,6 +29,9 @@ struct shard {
   uint64_t sent;
   struct queue held;
   struct event *confirm; /* NULL: replicas are not waited for */
+  bool confirming;       /* one WAIT at a time: Redis works them off one by one */
+  uint64_t stored;       /* the newest that stores a message, */
+  uint64_t asked;        /* and up to where replicas were asked for */
 };
 
 /* ---- replicas ----------------------------------------------------------------------- */
@@ -61,6 +64,8 @@ static void on_confirmed(void *arg, enum err err, const redisReply *reply)
   struct shard *shard = confirmation.shard;
   unsigned wanted = shard->options.store->wait;
   free(arg);
+  shard->confirming = false;
+  if (shard->stored > shard->asked) event_active(shard->confirm, EV_TIMEOUT, 0);
   if (err == ERR_OK && (reply->type != REDIS_REPLY_INTEGER || reply->integer < wanted)) {
     err = ERR_UNAVAILABLE;
     log_event(LOG_WARNING, "redis_replicas_missing", LOG_N("wanted", wanted),
@@ -76,6 +81,9 @@ static void on_confirm(evutil_socket_t fd, short what, void *arg)
   (void)fd;
   (void)what;
   struct shard *shard = arg;
+  if (shard->confirming || shard->stored <= shard->asked) return;
+  shard->confirming = true;
+  shard->asked = shard->sent;
   struct confirmation *confirmation = memory_alloc(sizeof *confirmation);
   struct text command = {0};
   *confirmation = (struct confirmation){shard, shard->sent};
@@ -86,6 +94,12 @@ static void on_confirm(evutil_socket_t fd, short what, void *arg)
   resp_finish(&command);
   link_command(shard->link, command.data, command.len, on_confirmed, confirmation);
   text_free(&command);
+}
+
+/* Whatever has them now may not be who answered: nobody else is asked. */
+static void fail_held(struct shard *shard)
+{
+  while (shard->held.first) answer_held(queue_shift(&shard->held), ERR_UNAVAILABLE);
 }
 
 static void hold(struct shard *shard, struct call *call, const redisReply *reply)
@@ -131,7 +145,10 @@ static void transmit(struct shard *shard, struct call *call)
 {
   call->shard = shard;
   call->number = ++shard->sent;
-  if (call->is_stored && shard->confirm) event_active(shard->confirm, EV_TIMEOUT, 0);
+  if (call->is_stored && shard->confirm) {
+    shard->stored = call->number;
+    event_active(shard->confirm, EV_TIMEOUT, 0);
+  }
   if (call->asking) link_command(shard->link, asking, sizeof asking - 1, NULL, NULL);
   link_command(shard->link, call->command, call->len, on_reply, call);
 }
@@ -214,6 +231,7 @@ static void on_up(void *arg)
 static void on_down(void *arg)
 {
   struct shard *shard = arg;
+  fail_held(shard);
   shard->options.down(shard->options.arg);
 }
 
@@ -261,6 +279,7 @@ struct shard *shard_new(const struct shard_options *options)
 void shard_free(struct shard *shard)
 {
   link_free(shard->link);
+  fail_held(shard);
   if (shard->confirm) event_free(shard->confirm);
   free(shard);
 }

@@ -3,7 +3,7 @@
  * wait, and those that failed go first: the order of the calls stays.
  *
  * Where replicas are waited for (options.wait), what stores a message is answered only when
- * they have it: one WAIT goes behind all of a turn of the loop. With too few the answer is
+ * they have it: one WAIT goes behind all that was sent while the one before was answered. With too few the answer is
  * ERR_UNAVAILABLE: it may be lost with the master, and whoever tries again gives it its
  * second chance (the same one where it was kept: it is known by what it is deduped by).
  * Private to backend/. */

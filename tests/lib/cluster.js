@@ -75,13 +75,21 @@ export class RedisCluster {
     }
   }
 
-  // Another master, without slots.
+  // Another master, without slots, and its replica.
   async add() {
-    const node = await ClusterNode.start();
-    await this.#meet([node]);
-    this.nodes.push(node);
+    const added = [await ClusterNode.start(), await ClusterNode.start()];
+    const [node, replica] = added;
+    await this.#meet(added);
+    this.nodes.push(...added);
+    await waitFor('a replica begins', () => replica.command('CLUSTER', 'REPLICATE', node.id));
     await this.whole();
     return node;
+  }
+
+  // Starts again what a test left dead.
+  async heal() {
+    for (const node of this.nodes) if (!node.child.running) await node.launch();
+    await this.whole();
   }
 
   // What a node knows: [{id, flags, slots}].

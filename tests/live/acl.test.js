@@ -11,7 +11,7 @@ const read = (path) => readFileSync(new URL(path, root), 'utf8');
 const files = (folder, end) =>
   readdirSync(new URL(folder, root)).filter((name) => name.endsWith(end)).map((name) => read(folder + name));
 
-// What the links say beside the store's calls: link.c, store.c, bus.c, slots.c.
+// What the links say beside the store's calls: link.c, shard.c, store.c, bus.c, slots.c.
 const LINKS = [
   'evalsha', 'script|load', 'select', 'client|setname', 'ping', 'role', 'wait',
   'subscribe', 'unsubscribe', 'ssubscribe', 'sunsubscribe', 'publish', 'spublish',
