@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "admission.h"
 #include "attendance.h"
 #include "base/memory.h"
 #include "deliver.h"
@@ -106,6 +107,13 @@ static void add(struct public_rooms *rooms, struct slice id)
   rooms->ids[rooms->count++] = (struct slice){memory_copy(id.data, id.len), id.len};
 }
 
+/* The one room that it asked for, which it hears while its user may read it. */
+static bool asked_for(const struct session *session, struct slice room)
+{
+  return (session->caller.protocol->hears & HEARS_ONE_ROOM) &&
+         slice_equal(room, session_room(session));
+}
+
 static bool hears_public(const struct session *session)
 {
   return (session->caller.protocol->hears & HEARS_PUBLIC) &&
@@ -119,15 +127,24 @@ static void hear_public(struct session *session)
   for (size_t i = 0; i < rooms->count; i++) hear(session, rooms->ids[i], START_NOW);
 }
 
-/* What is public no more is heard by members alone. */
+struct publicity {
+  const struct public_rooms *before, *now;
+};
+
+/* What is public no more is heard by members alone. Whether the user of a session that hears one
+ * room is a member is found out by joining again. */
 static void follow_public(struct session *session, void *arg)
 {
-  const struct public_rooms *rooms = arg;
+  const struct publicity *publicity = arg;
+  if (asked_for(session, session_room(session))) {
+    bool was = holds(publicity->before, session_room(session));
+    if (was && !holds(publicity->now, session_room(session))) admission_rejoin(session);
+  }
   if (!hears_public(session)) return;
   for (struct subscription *each = session->subscriptions, *next; each; each = next) {
     next = each->next_of_session;
     bool room = each->topic->kind == OWNER_ROOM && !each->member;
-    if (room && !holds(rooms, each->topic->owner)) hub_leave_room(each);
+    if (room && !holds(publicity->now, each->topic->owner)) hub_leave_room(each);
   }
   hear_public(session);
 }
@@ -146,10 +163,14 @@ static void on_public(void *arg, enum err err, const struct slice *ids, size_t c
   }
   rooms->stale = err != ERR_OK;
   if (rooms->stale) return;
-  clear(rooms);
+  struct public_rooms before = *rooms;
+  rooms->ids = NULL;
+  rooms->count = rooms->capacity = 0;
   add(rooms, SLICE("lobby"));
   for (size_t i = 0; i < count; i++) add(rooms, ids[i]);
-  sessions_each(node, follow_public, rooms);
+  sessions_each(node, follow_public, &(struct publicity){&before, rooms});
+  clear(&before);
+  free(before.ids);
 }
 
 static void load(struct node *node)
@@ -214,13 +235,6 @@ void hearing_all(struct node *node, const struct envelope *event)
 }
 
 /* ---- memberships --------------------------------------------------------------------------- */
-
-/* The one room that it asked for, which it hears while its user may read it. */
-static bool asked_for(const struct session *session, struct slice room)
-{
-  return (session->caller.protocol->hears & HEARS_ONE_ROOM) &&
-         slice_equal(room, session_room(session));
-}
 
 static bool is_public(const struct session *session, struct slice room)
 {

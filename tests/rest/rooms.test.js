@@ -6,7 +6,7 @@ import { RefusedError } from '../lib/client.js';
 import { uuid_of } from '../lib/uuid.js';
 import { waitFor } from '../lib/wait.js';
 import { scene, use_world } from '../lib/world.js';
-import { everywhere, heard, texts_of } from './crowd.js';
+import { everywhere, heard } from './crowd.js';
 
 const ADMIN = 'the-operator-s-own-token';
 const world = use_world({ nodes: 2, node: { flags: ['--admin-token', ADMIN, '--presence-grace-ms', 50] } });
@@ -95,55 +95,31 @@ scene(world, 'a room that is not public is heard by its members alone', async (s
 });
 
 scene(world, 'a room is heard by all while it is public', async (stage) => {
-  const listener = await stage.concord(1, 'there');
   const room = await make(stage, 'den', 'open');
   let said = 0;
-  // Says something in the room and in the lobby behind it: is the first heard?
-  const is_heard = async () => {
-    const [text, marker] = [`said ${++said}`, `marker ${said}`];
-    await room.say(text);
-    await operator(stage).ok('POST', `${ROOMS}/lobby/messages`, { text: marker });
-    const seen = [];
-    while (!seen.includes(marker)) seen.push(...texts_of(await listener.next()));
-    return seen.includes(text);
-  };
-  assert.equal(await is_heard(), false);
-  await room.change({ public: true });
-  await waitFor('it to be heard', is_heard);
-  await room.change({ public: false });
-  await waitFor('it not to be heard', async () => !(await is_heard()));
-});
-
-scene(world, 'who entered a public room goes on hearing it when it is public no more', async (stage) => {
-  const room = await make(stage, 'den', 'public');
-  const bob = await stage.concord(1, 'bob');
-  const stranger = await stage.concord(1, 'stranger');
-  await room.enter(bob.user);
-  await room.change({ public: false });
-  let said = 0;
-  await waitFor('strangers not to hear it', async () => {
+  const concord = await stage.concord(1, 'bob');
+  // Which of them hear what is said now?
+  const listeners = async (clients) => {
     const text = `said ${++said}`;
     await room.say(text);
-    await bob.chat(({ content }) => content === text);
-    const found = await heard_by(stage, 'stranger', { stranger });
-    return !found.stranger.includes(text);
-  });
-});
-
-scene(world, 'who is out of a room hears it no more, also where the node that put them out died at it', async (stage) => {
-  const [closed, open] = [await make(stage, 'den', 'closed'), await make(stage, 'plaza', 'public')];
-  const bob = stage.name('bob');
-  for (const room of [closed, open]) {
-    await room.put('members', bob);
-    await room.say('before');
-    await room.drop('members', bob);
-    await stage.redis.command('SADD', `parley:user:{${bob}}:rooms`, room.id); // as if not done yet
-  }
-  const { messaging, chat, concord, rooms } = await everywhere(stage, 'bob');
-  const clients = { messaging, chat, concord, rooms };
-  await closed.say('unheard');
-  await open.say('heard by all');
-  assert.deepEqual(await heard_by(stage, 'bob', clients), { ...each(clients, []), concord: ['heard by all'] });
+    const found = Object.entries(await heard_by(stage, 'bob', clients));
+    return String(found.filter(([, texts]) => texts.includes(text)).map(([protocol]) => protocol));
+  };
+  assert.equal(await listeners({ concord }), '');
+  await room.change({ public: true });
+  await waitFor('it to be heard', async () => (await listeners({ concord })) === 'concord');
+  const clients = { concord, simple: await stage.simple(1, 'bob', { parameters: { room: room.id } }) };
+  const carol = {
+    concord: await stage.concord(1, 'carol'),
+    simple: await stage.simple(0, 'carol', { parameters: { room: room.id } }),
+  };
+  assert.equal(await listeners(clients), 'concord,simple');
+  await room.put('members', stage.name('carol'));
+  await room.change({ public: false });
+  await waitFor('it not to be heard', async () => (await listeners(clients)) === '');
+  await room.say('among members');
+  for (const texts of Object.values(await heard_by(stage, 'carol', carol))) assert.equal(texts.at(-1), 'among members');
+  await refused(stage.simple(0, 'dave', { parameters: { room: room.id } }), 403);
 });
 
 // ---- renamed ---------------------------------------------------------------------------------
