@@ -1,6 +1,6 @@
 /* See admission.h.
  *
- *   head ─► route ─► limits ─► identify ─► auth ─► subscribe user's channel
+ *   head ─► route ─► identify ─► limits, its turn ─► auth ─► subscribe user's channel
  *        ─► confirmed ─► presence_join (claims the name, brings the first page) ─► verdict
  */
 #include "admission.h"
@@ -39,13 +39,12 @@ static enum err find_protocol(const struct config *config, const struct request 
   return *protocol == offered ? ERR_OK : ERR_MALFORMED;
 }
 
-static enum err check_limits(struct door *door, const struct request *request)
+static enum err check_address(struct door *door, const struct request *request)
 {
   struct node *node = door->node;
   const struct config *config = node->config;
+  if (door->counted) return ERR_OK; /* it has waited for its turn */
   door->ip = ip_of_client(&door->ip, request->forwarded_for, &config->trusted_networks);
-  struct bucket_rate rate = {config->handshakes_per_second, config->handshakes_per_second};
-  if (bucket_take(&node->handshakes, rate, 1, node->now_ms) != BUCKET_OK) return ERR_OVERLOADED;
   if (!address_counts_enter(&node->addresses, &door->ip, config->max_connections_per_address))
     return ERR_RATE_LIMITED;
   door->counted = true;
@@ -64,7 +63,8 @@ static enum err prepare(struct door *door, const struct request_head *head, stru
   err = (*protocol)->identify(arena, &head->request, claim);
   if (err != ERR_OK) return err;
   if (!backend_ready(node->backend, NULL)) return ERR_UNAVAILABLE;
-  return check_limits(door, &head->request);
+  err = check_address(door, &head->request);
+  return err == ERR_OK ? door_take_turn(door) : err;
 }
 
 /* What travels with a question: the session may be gone when the answer comes. */
@@ -113,6 +113,7 @@ void admission_begin(struct door *door, const struct request_head *head)
     door_refuse(door, err);
     return;
   }
+  if (door->state == DOOR_WAITING) return;
   door->session = session_new(door->node, protocol, &claim);
   door->session->door = door;
   auth_check(door->node, &claim, on_known, join_request(door->session));

@@ -2,6 +2,7 @@
 #include "door.h"
 
 #include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -27,6 +28,8 @@ static void on_impatient(struct node *node, struct node_timer *timer)
   (void)node;
   if (door->state == DOOR_ASKING)
     door_refuse(door, ERR_UNAVAILABLE);
+  else if (door->state == DOOR_WAITING)
+    door_refuse(door, ERR_OVERLOADED);
   else if (door->state == DOOR_NEW)
     lws_set_timeout(door->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
 }
@@ -71,6 +74,7 @@ void door_end(struct lws *wsi)
   lws_set_opaque_user_data(wsi, NULL);
   node_timer_stop(door->node, &door->patience);
   uncount(door);
+  pace_leave(door->node->pace, &door->place);
   if (door->session) session_free(door->session);
   if (door->exchange) exchange_end(door->exchange);
   door->node->connections--;
@@ -212,6 +216,35 @@ bool door_readable(struct lws *wsi)
   return false;
 }
 
+/* ---- the turn ---------------------------------------------------------------------- */
+
+/* The head still lies in the socket, and is looked at anew. */
+static bool on_turn(struct pace_place *place)
+{
+  struct door *door = (struct door *)((char *)place - offsetof(struct door, place));
+  if (peer_has_ended(door)) { /* it has given up waiting */
+    door_refuse(door, ERR_OVERLOADED);
+    return false;
+  }
+  door->turn = true;
+  door->state = DOOR_NEW;
+  loop_hold(door->wsi, false);
+  return true;
+}
+
+enum err door_take_turn(struct door *door)
+{
+  if (door->turn) return ERR_OK;
+  door->place.turn = on_turn;
+  enum pace_verdict verdict = pace_enter(door->node->pace, &door->place);
+  if (verdict == PACE_FULL) return ERR_OVERLOADED;
+  if (verdict == PACE_WAIT) {
+    door->state = DOOR_WAITING;
+    node_timer_set(door->node, &door->patience, PACE_WAIT_MS);
+  }
+  return ERR_OK;
+}
+
 /* ---- the verdict ------------------------------------------------------------------- */
 
 static void go_on(struct door *door, enum door_state state)
@@ -241,6 +274,7 @@ void door_refuse(struct door *door, enum err reason)
             LOG_N("status", err_http_status(reason)));
   door->refusal = (uint8_t)reason;
   uncount(door);
+  pace_leave(door->node->pace, &door->place);
   go_on(door, DOOR_REFUSED);
 }
 

@@ -7,6 +7,7 @@
  * carries the verdict out.
  *
  *   NEW ──head──► ASKING ──admission──► ADMITTED ──101──► OPEN
+ *    │  └► WAITING ─turn─┘ │ (pace.h)
  *    │               └────────────────► REFUSED ──status──► gone
  *    └── no upgrade ─► HTTP ──response──► NEW
  */
@@ -19,12 +20,21 @@
 #include "ip.h"
 #include "limit.h"
 #include "node.h"
+#include "pace.h"
 #include "protocol.h"
 
 struct exchange;
 struct session;
 
-enum door_state { DOOR_NEW, DOOR_ASKING, DOOR_ADMITTED, DOOR_REFUSED, DOOR_HTTP, DOOR_OPEN };
+enum door_state {
+  DOOR_NEW,
+  DOOR_WAITING,
+  DOOR_ASKING,
+  DOOR_ADMITTED,
+  DOOR_REFUSED,
+  DOOR_HTTP,
+  DOOR_OPEN
+};
 
 /* One TCP connection for as long as it lives; libwebsockets' opaque data. */
 struct door {
@@ -34,10 +44,12 @@ struct door {
   struct session *session;   /* from admission on */
   struct exchange *exchange; /* a request to a REST surface, until it is answered */
   struct bucket requests;
+  struct pace_place place;
   struct ip ip;        /* the client's, as it is counted */
   uint8_t state;       /* enum door_state */
   uint8_t refusal;     /* enum err, of REFUSED */
   bool counted;        /* at its address */
+  bool turn;           /* it has waited for its turn, which has come */
   bool waits_for_more; /* the socket's low-water mark is raised */
 };
 
@@ -49,6 +61,10 @@ void door_end(struct lws *wsi);
 
 /* loop.h's gate. */
 bool door_readable(struct lws *wsi);
+
+/* Upgrades begin at a pace. ERR_OK: this one is begun now, or, where the door WAITS, is begun again
+ * when it is its turn. Else the reason to refuse it. */
+enum err door_take_turn(struct door *door);
 
 /* The verdicts; the session of a refused one is given back. */
 void door_admit(struct door *door);

@@ -18,6 +18,7 @@
 #include "hub.h"
 #include "listener.h"
 #include "metrics.h"
+#include "pace.h"
 #include "presence.h"
 #include "session.h"
 #include "sync.h"
@@ -49,7 +50,7 @@ uint64_t node_wall_ms(void)
   return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static uint64_t monotonic_ms(void)
+uint64_t node_monotonic_ms(void)
 {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -225,7 +226,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
   struct node *node = &run->node;
   (void)fd;
   (void)what;
-  node->now_ms = monotonic_ms();
+  node->now_ms = node_monotonic_ms();
   uint64_t late_ms =
       run->tick_due_ms && node->now_ms > run->tick_due_ms ? node->now_ms - run->tick_due_ms : 0;
   metric_set(METRIC_LOOP_LAG_US, late_ms * 1000);
@@ -285,7 +286,7 @@ static bool begin(struct run *run, const struct config *config, unsigned worker,
   snprintf(run->id, sizeof run->id, "%s.%u", config->node_id, worker);
   node->config = config;
   node->id = run->id;
-  node->now_ms = monotonic_ms();
+  node->now_ms = node_monotonic_ms();
   node->base = event_base_new();
   node->json = json_reader_new();
   wheel_init(&node->wheel, WHEEL_SLOTS, TICK_MS, node->now_ms);
@@ -295,6 +296,7 @@ static bool begin(struct run *run, const struct config *config, unsigned worker,
   node->hub = hub_new(node);
   node->attendance = attendance_new(node);
   node->acquaintance = acquaintance_new(node);
+  node->pace = pace_new(node);
   node->flush = event_new(node->base, -1, 0, on_flush, node);
   node->backend = connect_backend(node, redis_url);
   if (!node->backend || !listener_start(node)) return false;
@@ -326,6 +328,7 @@ static void end(struct run *run)
   public_rooms_free(node->public_rooms);
   attendance_free(node->attendance);
   acquaintance_free(node->acquaintance);
+  pace_free(node->pace);
   address_counts_free(&node->addresses);
   json_reader_free(node->json);
   event_base_free(node->base);

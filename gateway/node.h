@@ -20,6 +20,7 @@
 struct hub;
 struct callers;
 struct public_rooms;
+struct pace;
 struct sessions;
 struct attendance;
 struct tls;
@@ -41,7 +42,7 @@ struct node {
   struct wheel wheel; /* every coarse timer of the node; 100 ms ticks */
   struct json_reader *json;
   struct address_counts addresses;
-  struct bucket handshakes;
+  struct pace *pace;
   struct event *flush;  /* active once in a turn in which somebody got something */
   unsigned connections; /* at the door and beyond */
   uint64_t now_ms;      /* monotonic, as of the last tick: 100 ms coarse */
@@ -74,5 +75,8 @@ void node_flush_soon(struct node *node);
 
 /* Milliseconds since the epoch, for timestamps. */
 uint64_t node_wall_ms(void);
+
+/* Of the monotonic clock, as it is now: `now_ms` is cheaper. */
+uint64_t node_monotonic_ms(void);
 
 #endif
