@@ -43,7 +43,7 @@ static enum err check_address(struct door *door, const struct request *request)
 {
   struct node *node = door->node;
   const struct config *config = node->config;
-  if (door->counted) return ERR_OK; /* it has waited for its turn */
+  if (door->counted) return ERR_OK; /* when it was accepted, or before it waited for its turn */
   door->ip = ip_of_client(&door->ip, request->forwarded_for, &config->trusted_networks);
   if (!address_counts_enter(&node->addresses, &door->ip, config->max_connections_per_address))
     return ERR_RATE_LIMITED;

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "exchange.h"
+#include "http_server.h"
 #include "loop.h"
 #include "metrics.h"
 #include "request_head.h"
@@ -19,7 +20,8 @@
 
 enum {
   PATIENCE_MS = 10000, /* for a head to arrive, and for Redis to answer */
-  LINGER_SECONDS = 1,  /* for a peer to read why it was dropped */
+  SURPLUS_PATIENCE_MS = 1000,
+  LINGER_SECONDS = 1, /* for a peer to read why it was dropped */
 };
 
 static void on_impatient(struct node *node, struct node_timer *timer)
@@ -43,19 +45,41 @@ static void read_peer(struct door *door)
     ip_from_socket((struct sockaddr *)&address, &door->ip);
 }
 
+/* Who comes through a trusted proxy is counted once the head has told who it is. False: there
+ * are too many at its address. */
+static bool count_peer(struct door *door)
+{
+  const struct config *config = door->node->config;
+  read_peer(door);
+  if (ip_networks_hold(&config->trusted_networks, &door->ip)) return true;
+  door->counted =
+      address_counts_enter(&door->node->addresses, &door->ip, config->max_connections_per_address);
+  return door->counted;
+}
+
+static enum err check_limits(struct door *door)
+{
+  const struct node *node = door->node;
+  if (node->connections - node->surplus >= node->config->max_connections) return ERR_OVERLOADED;
+  return count_peer(door) ? ERR_OK : ERR_RATE_LIMITED;
+}
+
 int door_begin(struct node *node, struct lws *wsi)
 {
-  if (node->connections >= node->config->max_connections) {
-    metric_add_at(METRIC_UPGRADES_REFUSED, ERR_OVERLOADED, 1);
-    return -1;
-  }
   struct door *door = memory_zalloc(sizeof *door);
   door->node = node;
   door->wsi = wsi;
   door->patience.call = on_impatient;
-  read_peer(door);
+  enum err err = check_limits(door);
+  if (err != ERR_OK && node->surplus >= DOOR_SURPLUS_MAX) {
+    metric_add_at(METRIC_UPGRADES_REFUSED, err, 1);
+    free(door);
+    return -1;
+  }
+  door->surplus = (uint8_t)err;
+  node->surplus += err != ERR_OK;
   lws_set_opaque_user_data(wsi, door);
-  node_timer_set(node, &door->patience, PATIENCE_MS);
+  node_timer_set(node, &door->patience, err == ERR_OK ? PATIENCE_MS : SURPLUS_PATIENCE_MS);
   node->connections++;
   metric_add(METRIC_CONNECTIONS, 1);
   return 0;
@@ -78,6 +102,7 @@ void door_end(struct lws *wsi)
   if (door->session) session_free(door->session);
   if (door->exchange) exchange_end(door->exchange);
   door->node->connections--;
+  door->node->surplus -= door->surplus != ERR_OK;
   metric_subtract(METRIC_CONNECTIONS, 1);
   free(door);
 }
@@ -115,8 +140,9 @@ static void answer_and_drop(struct door *door, enum err err)
   static char unread[REQUEST_HEAD_MAX_BYTES];
   char response[256];
   int len = snprintf(response, sizeof response,
-                     "HTTP/1.1 %d %.*s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
-                     err_http_status(err), SLICE_ARG(err_code(err)));
+                     "HTTP/1.1 %d %.*s\r\n%sConnection: close\r\nContent-Length: 0\r\n\r\n",
+                     err_http_status(err), SLICE_ARG(err_code(err)),
+                     http_may_retry(err_http_status(err)) ? HTTP_RETRY_AFTER : "");
   metric_add_at(METRIC_HTTP_REQUESTS, err, 1);
   /* What is unread when a socket is closed resets the connection, and the answer with it. */
   while (recv(fd, unread, sizeof unread, MSG_DONTWAIT) == (ssize_t)sizeof unread) continue;
@@ -159,6 +185,10 @@ static bool plain_request(struct door *door, const struct request_head *head)
   node_timer_stop(door->node, &door->patience);
   if (head->expects_continue) say_continue(door);
   door->exchange = exchange_begin(door, head);
+  if (door->surplus && door->exchange) {
+    answer_and_drop(door, (enum err)door->surplus);
+    return false;
+  }
   return let_through(door, DOOR_HTTP);
 }
 
@@ -209,11 +239,21 @@ bool door_readable(struct lws *wsi)
     break;
   }
   if (!head.upgrade) return plain_request(door, &head);
+  if (door->surplus) {
+    door_refuse(door, (enum err)door->surplus);
+    return false;
+  }
   door->state = DOOR_ASKING;
   loop_hold(wsi, true);
   node_timer_set(door->node, &door->patience, PATIENCE_MS);
   admission_begin(door, &head);
   return false;
+}
+
+void door_scant(struct lws *wsi)
+{
+  struct door *door = door_of(wsi);
+  if (door && door->state == DOOR_OPEN && door->session) session_scant(door->session);
 }
 
 /* ---- the turn ---------------------------------------------------------------------- */
@@ -297,7 +337,7 @@ void door_request_done(struct lws *wsi)
   if (door->exchange) exchange_end(door->exchange);
   door->exchange = NULL;
   uncount(door);
-  read_peer(door); /* behind a proxy the next request may be another client's */
+  (void)count_peer(door); /* behind a proxy the next request may be another client's */
   door->state = DOOR_NEW;
   node_timer_set(door->node, &door->patience, PATIENCE_MS);
   loop_set_gated(wsi, true);

@@ -49,11 +49,16 @@ struct door {
   uint8_t state;       /* enum door_state */
   uint8_t refusal;     /* enum err, of REFUSED */
   bool counted;        /* at its address */
+  uint8_t surplus;     /* enum err: the limit that it is over; it may look at pages, no more */
   bool turn;           /* it has waited for its turn, which has come */
   bool waits_for_more; /* the socket's low-water mark is raised */
 };
 
-/* libwebsockets has accepted. 0, or -1: over the limit, drop it. */
+/* Connections over a limit that are there all the same, so that they are told so and an operator
+ * can still look: machine.c keeps files for them. */
+enum { DOOR_SURPLUS_MAX = 64 };
+
+/* libwebsockets has accepted. 0, or -1: so many are over the limits already, drop it. */
 int door_begin(struct node *node, struct lws *wsi);
 
 /* The connection is gone. */
@@ -61,6 +66,7 @@ void door_end(struct lws *wsi);
 
 /* loop.h's gate. */
 bool door_readable(struct lws *wsi);
+void door_scant(struct lws *wsi);
 
 /* Upgrades begin at a pace. ERR_OK: this one is begun now, or, where the door WAITS, is begun again
  * when it is its turn. Else the reason to refuse it. */

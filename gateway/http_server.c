@@ -11,8 +11,6 @@
 #include "metrics.h"
 #include "protocol.h"
 
-#define RETRY_AFTER_S "2"
-
 enum { HEADER_BYTES = 4096, LENGTH_TEXT_BYTES = 24, STATUS_TOO_MANY_REQUESTS = 429 };
 
 static void write_error(struct http_response *response, enum err err)
@@ -111,8 +109,7 @@ static void add_cors(struct header_writer *writer, const struct http_response *r
   add_header(writer, "access-control-max-age:", SLICE("600"));
 }
 
-/* RFC 9110, 10.2.3: what is refused for now, and is worth asking again. */
-static bool may_retry(int status)
+bool http_may_retry(int status)
 {
   return status == HTTP_STATUS_SERVICE_UNAVAILABLE || status == STATUS_TOO_MANY_REQUESTS;
 }
@@ -128,7 +125,8 @@ static void add_headers(struct header_writer *writer, const struct http_response
   if (response->allowed.len) add_header(writer, "allow:", response->allowed);
   if (response->status == HTTP_STATUS_UNAUTHORIZED)
     add_header(writer, "www-authenticate:", SLICE("Bearer"));
-  if (may_retry(response->status)) add_header(writer, "retry-after:", SLICE(RETRY_AFTER_S));
+  if (http_may_retry(response->status))
+    add_header(writer, "retry-after:", SLICE(HTTP_RETRY_AFTER_S));
   if (response->last) add_header(writer, "connection:", SLICE("close"));
   add_cors(writer, response);
   add_header(writer, "cache-control:", SLICE("no-store"));
@@ -164,7 +162,7 @@ static int write_last_response(struct lws *wsi, enum err err, const struct http_
   text_append_format(&bytes, "HTTP/1.1 %d %.*s\r\n", response->status, SLICE_ARG(err_code(err)));
   /* RFC 6455, 4.4: a version that we do not speak is told which one we do. */
   if (err == ERR_BAD_VERSION) text_append(&bytes, SLICE("Sec-WebSocket-Version: 13\r\n"));
-  if (may_retry(response->status)) text_append(&bytes, SLICE("Retry-After: " RETRY_AFTER_S "\r\n"));
+  if (http_may_retry(response->status)) text_append(&bytes, SLICE(HTTP_RETRY_AFTER));
   text_append_format(&bytes,
                      "Content-Type: %s\r\nContent-Length: %zu\r\n"
                      "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
@@ -212,7 +210,8 @@ void http_handle_last(struct node *node, struct lws *wsi)
 /* The next request may come, or the connection ends. */
 static int done(struct lws *wsi, bool last)
 {
-  if (lws_http_transaction_completed(wsi) || last) return -1;
+  const struct door *door = door_of(wsi);
+  if (lws_http_transaction_completed(wsi) || last || (door && door->surplus)) return -1;
   door_request_done(wsi);
   return 0;
 }

@@ -34,4 +34,9 @@ void http_handle_last(struct node *node, struct lws *wsi);
  * -1: it could not be written. */
 int http_write_error(struct lws *wsi, enum err err);
 
+/* RFC 9110, 10.2.3: what is refused for now, and is worth asking again, and after how long. */
+bool http_may_retry(int status);
+#define HTTP_RETRY_AFTER_S "2"
+#define HTTP_RETRY_AFTER   "Retry-After: " HTTP_RETRY_AFTER_S "\r\n"
+
 #endif

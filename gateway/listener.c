@@ -195,7 +195,7 @@ static void on_log(int level, const char *line)
 
 bool listener_start(struct node *node)
 {
-  static const struct loop_gate gate = {door_readable};
+  static const struct loop_gate gate = {door_readable, door_scant};
   /* Its keepalive keeps a sorted list, which makes accepting linear; pings are proof.c's. */
   static const lws_retry_bo_t no_keepalive = {.secs_since_valid_ping = 0,
                                               .secs_since_valid_hangup = 0};

@@ -18,6 +18,7 @@ enum {
   FIRST_SLOTS = 256,
   READS_A_TURN = 16,
   FULL_READ_BYTES = 300, /* of payload: there is probably more */
+  SCANT_READ_BYTES = 64, /* less of it is hardly worth a read */
 };
 
 struct slot {
@@ -38,6 +39,7 @@ struct loop {
   int thread;
   bool after_service_due;
   size_t received; /* by the descriptor that is being served */
+  bool counted;    /* that, see loop_read_counted */
 };
 
 /* libwebsockets hands our init one pointer, the foreign loop; the gate travels with it. */
@@ -124,17 +126,29 @@ void loop_received(struct lws *wsi, size_t bytes)
   if (loop) loop->received += bytes;
 }
 
+void loop_read_counted(struct lws *wsi)
+{
+  struct loop *loop = loop_of(wsi);
+  if (loop) loop->counted = true;
+}
+
 static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
   struct loop *loop = arg;
   struct slot *slot = slot_find(loop, fd);
+  const struct lws *wsi = slot ? slot->wsi : NULL;
   if (slot && slot->gated && (what & EV_READ) && (slot->held || !loop->gate->readable(slot->wsi))) {
     what &= ~EV_READ;
     if (!(what & EV_WRITE)) return;
   }
   short ready = (short)(((what & EV_READ) ? POLLIN : 0) | ((what & EV_WRITE) ? POLLOUT : 0));
   struct lws_pollfd poll_fd = {.fd = fd, .events = ready, .revents = ready};
+  loop->received = 0;
+  loop->counted = !(what & EV_READ);
   lws_service_fd_tsi(loop->context, &poll_fd, loop->thread);
+  slot = slot_find(loop, fd);
+  bool same = wsi && slot && slot->wsi == wsi && !slot->gated; /* it may have ended meanwhile */
+  if (same && !loop->counted && loop->received < SCANT_READ_BYTES) loop->gate->scant(slot->wsi);
   if (what & EV_READ) read_on(loop, fd);
   after_service(loop);
 }

@@ -17,6 +17,9 @@ struct loop_gate {
   /* The connection has bytes to read (or ended). True: libwebsockets reads them.
    * False: not now; called again at the next readability, unless it is held. */
   bool (*readable)(struct lws *wsi);
+  /* libwebsockets was given something to read, and what it made of it is nearly nothing: pings,
+   * empty fragments, a message drop by drop. The connection may be closed here, not freed. */
+  void (*scant)(struct lws *wsi);
 };
 
 /* Sets event_lib_custom and foreign_loops in `info`; `base` and `gate` outlive the
@@ -31,6 +34,9 @@ void loop_set_gated(struct lws *wsi, bool gated);
 /* So many bytes of payload came in: where that is much for one read, more is read in this
  * turn. */
 void loop_received(struct lws *wsi, size_t bytes);
+
+/* What came in is accounted for: not scant, however short it was. */
+void loop_read_counted(struct lws *wsi);
 
 /* Not readable until it is let go; the gate is not called meanwhile. Letting go asks
  * it again at once. */

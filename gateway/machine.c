@@ -12,7 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Files that are no connection: links to Redis, logs, the loop's own. */
+/* Files that are no connection: links to Redis, logs, the loop's own; and those over the limit
+ * (door.h). */
 enum { OWN_FILES = 256, FILES_MAX = 1 << 20, RESERVE_TRIES = 40, RESERVE_PAUSE_MS = 50 };
 
 /* The quota of cgroup v2, rounded up; `cores` where there is none. */
@@ -37,18 +38,20 @@ unsigned machine_cores(void)
 
 /* libwebsockets makes a table of as many entries as files may be open, and some
  * containers allow a billion: so no more than are wanted, or FILES_MAX. */
-unsigned machine_raise_file_limit(unsigned wanted_connections)
+unsigned machine_raise_file_limit(unsigned wanted_connections, unsigned files_each)
 {
   struct rlimit limit;
   int known = getrlimit(RLIMIT_NOFILE, &limit);
   assert(known == 0);
-  rlim_t wanted = wanted_connections > 0 ? (rlim_t)wanted_connections + OWN_FILES : FILES_MAX;
+  rlim_t wanted =
+      wanted_connections > 0 ? (rlim_t)wanted_connections * files_each + OWN_FILES : FILES_MAX;
   rlim_t raised = wanted < limit.rlim_max ? wanted : limit.rlim_max;
   if (raised > limit.rlim_cur || limit.rlim_cur > FILES_MAX) {
     struct rlimit changed = {raised, limit.rlim_max};
     if (setrlimit(RLIMIT_NOFILE, &changed) == 0) limit = changed;
   }
   rlim_t fit = limit.rlim_cur > 2 * OWN_FILES ? limit.rlim_cur - OWN_FILES : limit.rlim_cur / 2;
+  fit /= files_each;
   return wanted_connections > 0 && wanted_connections < fit ? wanted_connections : (unsigned)fit;
 }
 

@@ -9,9 +9,9 @@
  * least 1. */
 unsigned machine_cores(void);
 
-/* Raises the limit of open files to what `wanted_connections` need (0: to what the
- * machine allows), and returns how many connections fit under it. */
-unsigned machine_raise_file_limit(unsigned wanted_connections);
+/* Raises the limit of open files to what `wanted_connections` of `files_each` need (0: to what
+ * the machine allows), and returns how many connections fit under it. */
+unsigned machine_raise_file_limit(unsigned wanted_connections, unsigned files_each);
 
 /* Takes a TCP port for the workers, which share it by SO_REUSEPORT: a free one where
  * *port is 0. The socket that is returned never listens; while it is open nobody else

@@ -45,6 +45,7 @@ struct node {
   struct pace *pace;
   struct event *flush;  /* active once in a turn in which somebody got something */
   unsigned connections; /* at the door and beyond */
+  unsigned surplus;     /* of them over a limit (door.h) */
   uint64_t now_ms;      /* monotonic, as of the last tick: 100 ms coarse */
   bool draining;        /* no new connections; readiness fails */
   bool ending;          /* everything is being given back */

@@ -9,15 +9,17 @@
 #include "metrics.h"
 #include "node.h"
 
+#define NS_PER_MS UINT64_C(1000000)
+
 enum {
   STEP_MS = 5,         /* a few at a time: what the others wait for in between */
-  BURST_SHARE = 50,    /* at once: a fiftieth of a second's */
+  BURST_MS = 20,       /* at once: what may come in so long */
   DRAIN_A_STEP = 1000, /* of those who are all refused */
 };
 
 struct pace {
   struct node *node;
-  struct bucket bucket;
+  uint64_t full_ns;         /* when nothing that was taken will be missing */
   struct pace_place *first; /* doubly linked (utlist.h) */
   unsigned count;
   struct event *step; /* pending while the line is not empty */
@@ -40,15 +42,17 @@ void pace_free(struct pace *pace)
   free(pace);
 }
 
-static struct bucket_rate rate_of(const struct pace *pace)
-{
-  uint64_t per_second = pace->node->config->handshakes_per_second;
-  return (struct bucket_rate){per_second, 1 + per_second / BURST_SHARE};
-}
-
+/* A token bucket as the time at which it would be full again (GCRA); asking in vain costs
+ * nothing. */
 static bool take(struct pace *pace)
 {
-  return bucket_take(&pace->bucket, rate_of(pace), 1, node_monotonic_ms()) == BUCKET_OK;
+  uint64_t per_second = pace->node->config->handshakes_per_second;
+  uint64_t now_ns = node_monotonic_ms() * NS_PER_MS;
+  if (!per_second) return true;
+  if (pace->full_ns < now_ns) pace->full_ns = now_ns;
+  if (pace->full_ns > now_ns + BURST_MS * NS_PER_MS) return false;
+  pace->full_ns += 1000 * NS_PER_MS / per_second;
+  return true;
 }
 
 static void step_soon(struct pace *pace)
@@ -60,7 +64,7 @@ static void step_soon(struct pace *pace)
 enum pace_verdict pace_enter(struct pace *pace, struct pace_place *place)
 {
   assert(!place->waits);
-  uint64_t per_second = rate_of(pace).per_second;
+  uint64_t per_second = pace->node->config->handshakes_per_second;
   if (!per_second || (!pace->first && take(pace))) return PACE_NOW;
   if (pace->count >= per_second * PACE_WAIT_MS / 1000) return PACE_FULL;
   if (!pace->first) step_soon(pace);

@@ -13,6 +13,7 @@
 #include "conversation.h"
 #include "dispatch.h"
 #include "inbox.h"
+#include "loop.h"
 #include "metrics.h"
 
 enum {
@@ -191,6 +192,7 @@ void session_pong(struct session *session, struct slice payload)
   /* A pong that nobody asked for (RFC 6455, 5.5.3) proves nothing. */
   if (!session->ping_out || !slice_equal(payload, (struct slice){expected, (size_t)len})) return;
   session->ping_out = false;
+  loop_read_counted(session->wsi); /* it was asked for */
   metric_add(METRIC_PROOFS, 1);
   for (struct subscription *each = session->subscriptions; each; each = each->next_of_session)
     prove(each);

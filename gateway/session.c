@@ -17,6 +17,7 @@
 #include "dispatch.h"
 #include "door.h"
 #include "hearing.h"
+#include "loop.h"
 #include "metrics.h"
 #include "proof.h"
 #include "shown.h"
@@ -377,20 +378,25 @@ static void handle_message(struct session *session, struct slice message)
 }
 
 /* The rates: what is over them is refused, far over them closed. */
-static enum err admit(struct session *session, size_t bytes, bool first)
+static enum err admit(struct session *session, size_t bytes, bool begins)
 {
   const struct config *config = session->caller.node->config;
   struct bucket_rate frames = {config->frames_per_second, config->frames_burst};
   struct bucket_rate volume = {config->bytes_per_second, config->bytes_burst};
   uint64_t now_ms = session->caller.node->now_ms;
   enum bucket_verdict by_frames =
-      first ? bucket_take(&session->frames, frames, 1, now_ms) : BUCKET_OK;
+      begins ? bucket_take(&session->frames, frames, 1, now_ms) : BUCKET_OK;
   enum bucket_verdict by_bytes = bucket_take(&session->bytes, volume, bytes, now_ms);
   if (by_frames == BUCKET_OK && by_bytes == BUCKET_OK) return ERR_OK;
   metric_add_at(METRIC_RATE_LIMITED, session->caller.protocol_index, 1);
   if (by_frames == BUCKET_FLOODED || by_bytes == BUCKET_FLOODED)
     session_close(session, ERR_RATE_LIMITED);
   return ERR_RATE_LIMITED;
+}
+
+void session_scant(struct session *session)
+{
+  if (session->state == SESSION_OPEN) (void)admit(session, 0, true);
 }
 
 static void begin_message(struct session *session, bool binary)
@@ -410,7 +416,11 @@ int session_receive(struct session *session, struct slice piece, bool first, boo
   session->unanswered = 0; /* any frame answers a ping */
   metric_add(METRIC_BYTES_IN, piece.len);
   if (first) begin_message(session, binary);
-  enum err err = admit(session, piece.len, first);
+  /* Each fragment is a frame: a message may have any number of them. */
+  bool begins = first || !session->in_frame;
+  session->in_frame = left > 0;
+  if (begins) loop_read_counted(session->wsi);
+  enum err err = admit(session, piece.len, begins);
   if (err != ERR_OK) session->message_error = (uint8_t)err;
   session->message_bytes += piece.len;
   if (session->message_bytes + left > config->hard_message_bytes) {

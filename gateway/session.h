@@ -63,6 +63,7 @@ struct session {
   bool proof_wanted, proof_wanted_later; /* something stored was written that a pong would prove */
   uint8_t message_error; /* enum err: the rest of this message is dropped, then answered so */
   bool message_binary;
+  bool in_frame; /* more of the current frame is to come */
   bool reading_paused;
   bool attends;          /* the lobby may have been told of it: its end is told as well */
   bool arrived;          /* the lobby was told, or is being told */
@@ -141,6 +142,10 @@ void sessions_flush(struct node *node);
  * what of the current frame is still to come. 0, or -1: close. */
 int session_receive(struct session *session, struct slice piece, bool first, bool final,
                     bool binary, size_t left);
+
+/* A read brought nearly nothing: it counts as a frame, so that pings, empty fragments and
+ * messages that come drop by drop are bounded like everything else that is read. */
+void session_scant(struct session *session);
 
 /* A pong (RFC 6455, 5.5.3). */
 void session_pong(struct session *session, struct slice payload);

@@ -25,6 +25,7 @@ enum {
   LISTENING_POLL_MS = 20, /* at the start only */
   KILL_GRACE_MS = 2000,   /* after drain_seconds */
   IDLE_MS = 60000,
+  TLS_FILES = 3, /* of one connection: its own, and a socket pair (tls.c) */
 };
 
 /* A process that is to run, with the pause before it is started again. */
@@ -317,7 +318,7 @@ static void take_signals(struct supervisor *supervisor)
 static void complete_config(struct config *config)
 {
   unsigned wanted = config->max_connections;
-  config->max_connections = machine_raise_file_limit(wanted);
+  config->max_connections = machine_raise_file_limit(wanted, *config->tls_cert ? TLS_FILES : 1);
   if (config->max_connections < wanted) {
     log_event(LOG_WARNING, "file_limit_too_low", LOG_N("wanted", wanted),
               LOG_N("max_connections", config->max_connections));

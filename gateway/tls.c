@@ -19,11 +19,12 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "door.h"
 #include "metrics.h"
 
 enum {
   BACKLOG = 4096,
-  HANDSHAKES_AT_MOST = 1024, /* under way; more are dropped: they cost a key exchange each */
+  HANDSHAKES_AT_MOST = 1024, /* under way; more wait in the kernel: they cost a key exchange each */
   HANDSHAKE_SECONDS = 10,
   WAITING_BYTES = 128 * 1024, /* of one direction; above, its source is not read */
   REASON_BYTES = 256,
@@ -109,9 +110,15 @@ static void unjoin(struct conduit *conduit)
   conduit->state = ENDING;
 }
 
+static void handshake_ended(struct tls *tls)
+{
+  if (tls->handshakes-- == HANDSHAKES_AT_MOST && tls->listener)
+    evconnlistener_enable(tls->listener);
+}
+
 static void conduit_free(struct conduit *conduit)
 {
-  if (conduit->state == HANDSHAKE) conduit->tls->handshakes--;
+  if (conduit->state == HANDSHAKE) handshake_ended(conduit->tls);
   if (conduit->state == JOINED) unjoin(conduit);
   DL_DELETE(conduit->tls->conduits, conduit);
   SSL *ssl = bufferevent_openssl_get_ssl(conduit->outer);
@@ -173,7 +180,7 @@ static void join(struct conduit *conduit)
   conduit->inner = bufferevent_socket_new(tls->node->base, ends[0], BEV_OPT_CLOSE_ON_FREE);
   conduit->fd = ends[1];
   conduit->state = JOINED;
-  tls->handshakes--;
+  handshake_ended(tls);
   HASH_ADD_INT(tls->joined, fd, conduit);
   bufferevent_set_timeouts(conduit->outer, NULL, NULL);
   bufferevent_setcb(conduit->outer, on_read, on_written, on_event, conduit);
@@ -199,10 +206,8 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
   struct tls *tls = arg;
   static const struct timeval patience = {HANDSHAKE_SECONDS, 0};
   int yes = 1;
-  (void)listener;
   (void)len;
-  if (tls->handshakes >= HANDSHAKES_AT_MOST ||
-      tls->node->connections >= tls->node->config->max_connections) {
+  if (tls->node->connections >= tls->node->config->max_connections + DOOR_SURPLUS_MAX) {
     metric_add_at(METRIC_UPGRADES_REFUSED, ERR_OVERLOADED, 1);
     close(fd);
     return;
@@ -212,7 +217,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
   conduit->tls = tls;
   ip_from_socket(address, &conduit->peer);
   DL_APPEND(tls->conduits, conduit);
-  tls->handshakes++;
+  if (++tls->handshakes == HANDSHAKES_AT_MOST) evconnlistener_disable(listener);
   conduit->outer = bufferevent_openssl_socket_new(tls->node->base, fd, SSL_new(tls->context),
                                                   BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
   bufferevent_openssl_set_allow_dirty_shutdown(conduit->outer, 1);
@@ -286,6 +291,7 @@ void tls_reload(struct tls *tls)
 void tls_free(struct tls *tls)
 {
   evconnlistener_free(tls->listener);
+  tls->listener = NULL;
   while (tls->conduits) conduit_free(tls->conduits);
   SSL_CTX_free(tls->context);
   free(tls);

@@ -38,14 +38,14 @@ static void the_file_limit_is_raised_to_what_is_wanted(void **state)
   lowered = limit;
   lowered.rlim_cur = 300;
   assert_int_equal(setrlimit(RLIMIT_NOFILE, &lowered), 0);
-  assert_int_equal(machine_raise_file_limit(100), 100);
+  assert_int_equal(machine_raise_file_limit(100, 1), 100);
   assert_int_equal(getrlimit(RLIMIT_NOFILE, &lowered), 0);
   assert_int_equal(lowered.rlim_cur, 356);
-  unsigned all = machine_raise_file_limit(0);
+  unsigned all = machine_raise_file_limit(0, 1);
   assert_int_equal(getrlimit(RLIMIT_NOFILE, &lowered), 0);
   assert_true(lowered.rlim_cur == limit.rlim_max || lowered.rlim_cur == 1 << 20);
   assert_int_equal(all, lowered.rlim_cur - 256);
-  assert_int_equal(machine_raise_file_limit(0x7fffffff), limit.rlim_max - 256);
+  assert_int_equal(machine_raise_file_limit(0x7fffffff, 1), limit.rlim_max - 256);
   assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
