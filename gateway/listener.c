@@ -2,9 +2,12 @@
  * each one does stands in door.c, http_server.c, exchange.c and session.c. */
 #include "listener.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
+#include "acceptor.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "door.h"
@@ -193,6 +196,28 @@ static void on_log(int level, const char *line)
   log_event(level & LLL_ERR ? LOG_WARNING : LOG_DEBUG, "libwebsockets", LOG_T("line", text));
 }
 
+/* Where it is refused (door_begin), libwebsockets has closed it. */
+static void on_accept(void *arg, int fd, const struct sockaddr *address)
+{
+  struct node *node = arg;
+  (void)address;
+  (void)lws_adopt_socket(node->context, fd);
+}
+
+static bool accept_plain(struct node *node)
+{
+  const struct config *config = node->config;
+  node->acceptor = acceptor_new(node->base, config->listen, config->port, on_accept, node);
+  if (!node->acceptor) log_event(LOG_ERROR, "listen_failed", LOG_S("error", strerror(errno)));
+  return node->acceptor != NULL;
+}
+
+static bool accept_tls(struct node *node)
+{
+  node->tls = tls_new(node);
+  return node->tls != NULL;
+}
+
 bool listener_start(struct node *node)
 {
   static const struct loop_gate gate = {door_readable, door_scant};
@@ -200,13 +225,10 @@ bool listener_start(struct node *node)
   static const lws_retry_bo_t no_keepalive = {.secs_since_valid_ping = 0,
                                               .secs_since_valid_hangup = 0};
   const struct config *config = node->config;
-  bool any = strcmp(config->listen, "*") == 0;
   struct lws_context_creation_info info = {
-      .port = *config->tls_cert ? CONTEXT_PORT_NO_LISTEN_SERVER : (int)config->port,
-      .iface = any ? NULL : config->listen,
+      .port = CONTEXT_PORT_NO_LISTEN_SERVER,
       .protocols = make_protocols(),
-      .options = LWS_SERVER_OPTION_VALIDATE_UTF8 | LWS_SERVER_OPTION_ALLOW_LISTEN_SHARE |
-                 LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME,
+      .options = LWS_SERVER_OPTION_VALIDATE_UTF8 | LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME,
       .pt_serv_buf_size = SERVICE_BYTES,
       .max_http_header_data = HEAD_BYTES,
       .timeout_secs = HANDSHAKE_SECONDS,
@@ -220,14 +242,15 @@ bool listener_start(struct node *node)
   lws_set_log_level(LLL_ERR | LLL_WARN, on_log);
   loop_use(&info, node->base, &gate);
   node->context = lws_create_context(&info);
-  if (node->context && *config->tls_cert) node->tls = tls_new(node);
-  return node->context && (node->tls || !*config->tls_cert);
+  return node->context && (*config->tls_cert ? accept_tls(node) : accept_plain(node));
 }
 
 void listener_stop(struct node *node)
 {
   if (node->tls) tls_free(node->tls);
+  if (node->acceptor) acceptor_free(node->acceptor);
   node->tls = NULL;
+  node->acceptor = NULL;
   if (node->context) lws_context_destroy(node->context);
   node->context = NULL;
 }

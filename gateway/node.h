@@ -19,6 +19,7 @@
 
 struct hub;
 struct callers;
+struct acceptor;
 struct public_rooms;
 struct pace;
 struct sessions;
@@ -31,7 +32,8 @@ struct node {
   const char *id;              /* <node-id>.<worker>; the hash tag of the node's keys */
   struct event_base *base;
   struct lws_context *context;
-  struct tls *tls; /* the listener, where there is TLS; NULL: libwebsockets listens itself */
+  struct acceptor *acceptor; /* the listener; NULL where there is TLS */
+  struct tls *tls;           /* has one of its own */
   struct backend *backend;
   struct callers *callers;
   struct public_rooms *public_rooms;

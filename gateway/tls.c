@@ -1,13 +1,9 @@
 /* See tls.h. */
 #include "tls.h"
 
-#include <arpa/inet.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
-#include <event2/listener.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
@@ -17,13 +13,13 @@
 #include <uthash.h>
 #include <utlist.h>
 
+#include "acceptor.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "door.h"
 #include "metrics.h"
 
 enum {
-  BACKLOG = 4096,
   HANDSHAKES_AT_MOST = 1024, /* under way; more wait in the kernel: they cost a key exchange each */
   HANDSHAKE_SECONDS = 10,
   WAITING_BYTES = 128 * 1024, /* of one direction; above, its source is not read */
@@ -44,7 +40,7 @@ struct conduit {
 struct tls {
   struct node *node;
   SSL_CTX *context;
-  struct evconnlistener *listener;
+  struct acceptor *acceptor;
   struct conduit *conduits, *joined; /* a list; a table by libwebsockets' descriptor */
   unsigned handshakes;               /* under way */
 };
@@ -112,8 +108,8 @@ static void unjoin(struct conduit *conduit)
 
 static void handshake_ended(struct tls *tls)
 {
-  if (tls->handshakes-- == HANDSHAKES_AT_MOST && tls->listener)
-    evconnlistener_enable(tls->listener);
+  if (tls->handshakes-- == HANDSHAKES_AT_MOST && tls->acceptor)
+    acceptor_pause(tls->acceptor, false);
 }
 
 static void conduit_free(struct conduit *conduit)
@@ -200,24 +196,20 @@ static void on_event(struct bufferevent *side, short what, void *arg)
     end_side(conduit, side);
 }
 
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
-                      int len, void *arg)
+static void on_accept(void *arg, int fd, const struct sockaddr *address)
 {
   struct tls *tls = arg;
   static const struct timeval patience = {HANDSHAKE_SECONDS, 0};
-  int yes = 1;
-  (void)len;
   if (tls->node->connections >= tls->node->config->max_connections + DOOR_SURPLUS_MAX) {
     metric_add_at(METRIC_UPGRADES_REFUSED, ERR_OVERLOADED, 1);
     close(fd);
     return;
   }
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   struct conduit *conduit = memory_zalloc(sizeof *conduit);
   conduit->tls = tls;
   ip_from_socket(address, &conduit->peer);
   DL_APPEND(tls->conduits, conduit);
-  if (++tls->handshakes == HANDSHAKES_AT_MOST) evconnlistener_disable(listener);
+  if (++tls->handshakes == HANDSHAKES_AT_MOST) acceptor_pause(tls->acceptor, true);
   conduit->outer = bufferevent_openssl_socket_new(tls->node->base, fd, SSL_new(tls->context),
                                                   BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
   bufferevent_openssl_set_allow_dirty_shutdown(conduit->outer, 1);
@@ -234,31 +226,7 @@ bool tls_peer(const struct tls *tls, int fd, struct ip *ip)
   return conduit != NULL;
 }
 
-/* ---- listening ---------------------------------------------------------------------------- */
-
-static struct evconnlistener *bind_to(struct tls *tls, const struct sockaddr *address, size_t len)
-{
-  return evconnlistener_new_bind(tls->node->base, on_accept, tls,
-                                 LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE |
-                                     LEV_OPT_REUSEABLE_PORT,
-                                 BACKLOG, address, (int)len);
-}
-
-/* "*": all addresses of both kinds, where the machine has both. */
-static struct evconnlistener *listen_on(struct tls *tls)
-{
-  const struct config *config = tls->node->config;
-  uint16_t port = htons((uint16_t)config->port);
-  struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = port};
-  struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = port};
-  bool any = strcmp(config->listen, "*") == 0;
-  struct evconnlistener *listener = NULL;
-  if (any || inet_pton(AF_INET6, config->listen, &six.sin6_addr) == 1)
-    listener = bind_to(tls, (struct sockaddr *)&six, sizeof six);
-  if (!listener && (any || inet_pton(AF_INET, config->listen, &four.sin_addr) == 1))
-    listener = bind_to(tls, (struct sockaddr *)&four, sizeof four);
-  return listener;
-}
+/* ---- all of it ---------------------------------------------------------------------------- */
 
 struct tls *tls_new(struct node *node)
 {
@@ -266,8 +234,10 @@ struct tls *tls_new(struct node *node)
   struct tls *tls = memory_zalloc(sizeof *tls);
   tls->node = node;
   tls->context = context_new(node->config->tls_cert, node->config->tls_key, error, sizeof error);
-  if (tls->context) tls->listener = listen_on(tls);
-  if (tls->listener) return tls;
+  const struct config *config = node->config;
+  if (tls->context)
+    tls->acceptor = acceptor_new(node->base, config->listen, config->port, on_accept, tls);
+  if (tls->acceptor) return tls;
   log_event(LOG_ERROR, "tls_failed", LOG_S("error", error));
   SSL_CTX_free(tls->context);
   free(tls);
@@ -290,8 +260,8 @@ void tls_reload(struct tls *tls)
 
 void tls_free(struct tls *tls)
 {
-  evconnlistener_free(tls->listener);
-  tls->listener = NULL;
+  acceptor_free(tls->acceptor);
+  tls->acceptor = NULL;
   while (tls->conduits) conduit_free(tls->conduits);
   SSL_CTX_free(tls->context);
   free(tls);
