@@ -2,6 +2,8 @@
 // beyond it is closed with 4429, and what was stored for it waits.
 
 import assert from 'node:assert/strict';
+import { resident_mib } from '../lib/memory.js';
+import { parse_metrics } from '../lib/prometheus.js';
 import { waitFor } from '../lib/wait.js';
 import { scene, use_world } from '../lib/world.js';
 
@@ -86,3 +88,42 @@ scene(world, 'a backlog larger than the queue passes through it to one who reads
   assert.deepEqual(items.map(({ id }) => id), Array.from({ length: 100 }, (_, i) => i));
   assert.ok(there.is_open);
 }, { timeout_ms: 60000 });
+
+// What many of them cost is given back: a second crowd of them costs nothing more than the first.
+scene(world, 'many slow readers beside fast ones: memory is bounded, and back afterwards', async (stage) => {
+  const SLOW = 20;
+  const ROUNDS = 3;
+  const node = stage.nodes[1];
+  const alice = await stage.simple_arrived(0, 'alice');
+  const quick = await stage.simple_arrived(1, 'quick');
+  let heard = 0;
+  quick.on_frame = (frame) => {
+    if (frame.type === 'message_sent') heard++;
+  };
+  const gauge = async (name) => {
+    const { samples } = parse_metrics(await node.metrics());
+    return samples.filter((sample) => sample.name === name).reduce((sum, { value }) => sum + value, 0);
+  };
+  const after = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const slow = [];
+    for (let i = 0; i < SLOW; i++) slow.push(await stage.simple(1, `slow-${round}-${i}`));
+    for (const client of slow) {
+      client.on_frame = () => {};
+      client.pause();
+    }
+    let most = 0;
+    for (let i = 0; i < MESSAGES / 2; i++) {
+      assert.equal((await alice.say_and_wait(TEXT)).error, null);
+      most = Math.max(most, await gauge('parley_outbox_bytes'));
+    }
+    await waitFor('the quick one has heard all', () => heard === (MESSAGES / 2) * (round + 1));
+    assert.ok(most <= (SLOW + 1) * (1024 * 1024 + TEXT.length * 2), `${most} bytes waited`);
+    for (const client of slow) client.resume();
+    await Promise.all(slow.map((client) => client.close()));
+    await waitFor('nothing waits', async () => (await gauge('parley_outbox_bytes')) === 0 && (await gauge('parley_outbox_blocked')) === 0);
+    after.push(resident_mib(node.child));
+  }
+  assert.ok(quick.is_open);
+  assert.ok(after.at(-1) - after[0] < 4, `it grows: ${after.map((mib) => mib.toFixed(1))} MiB`);
+}, { timeout_ms: 90000 });

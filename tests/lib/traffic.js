@@ -19,9 +19,12 @@ export class Traffic {
   #running = [];
   #senders = [];
 
-  // `nodes` are Gateways; names are this traffic's own.
-  constructor(nodes, { senders = 3, receivers = 2, name = 't' } = {}) {
+  // `nodes` are Gateways; names are this traffic's own. Each sender pauses for `gap_ms` after each
+  // message. `keeps`: Redis loses nothing, so that what is sent again is still to be shown once.
+  constructor(nodes, { senders = 3, receivers = 2, name = 't', gap_ms = 2, keeps = false } = {}) {
     this.nodes = nodes;
+    this.gap_ms = gap_ms;
+    this.keeps = keeps;
     this.receivers = [];
     for (let i = 0; i < receivers; i++) {
       for (const protocol of ['messaging', 'simple']) {
@@ -132,12 +135,12 @@ export class Traffic {
         }
         answered();
       };
-      for (const { id } of waiting) this.again.add(id);
+      for (const { id } of waiting) if (!this.keeps) this.again.add(id);
       if (waiting.length) client.put(...waiting);
       while (client.is_open && (this.sending || waiting.length)) {
         if (this.sending && waiting.length < WINDOW) {
           client.put(make());
-          await pause(2);
+          await pause(this.gap_ms);
           continue;
         }
         const answer = Promise.race([client.closed, new Promise((resolve) => { answered = resolve; })]);
