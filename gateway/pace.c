@@ -93,7 +93,8 @@ static void on_step(evutil_socket_t fd, short what, void *arg)
   bool may = pace->node->draining;
   (void)fd;
   (void)what;
-  while (pace->first && most-- && (may || (may = take(pace)))) {
+  while (pace->first && most--) {
+    if (!may && !take(pace)) break;
     struct pace_place *place = pace->first;
     pace_leave(pace, place);
     may = !place->turn(place) || pace->node->draining;
