@@ -122,6 +122,38 @@ scene(world, 'a room is heard by all while it is public', async (stage) => {
   await refused(stage.simple(0, 'dave', { parameters: { room: room.id } }), 403);
 });
 
+scene(world, 'who entered a public room goes on hearing it when it is public no more', async (stage) => {
+  const room = await make(stage, 'den', 'public');
+  const bob = await stage.concord(1, 'bob');
+  const stranger = await stage.concord(1, 'stranger');
+  await room.enter(bob.user);
+  await room.change({ public: false });
+  let said = 0;
+  await waitFor('strangers not to hear it', async () => {
+    const text = `said ${++said}`;
+    await room.say(text);
+    await bob.chat(({ content }) => content === text);
+    const found = await heard_by(stage, 'stranger', { stranger });
+    return !found.stranger.includes(text);
+  });
+});
+
+scene(world, 'who is out of a room hears it no more, also where the node that put them out died at it', async (stage) => {
+  const [closed, open] = [await make(stage, 'den', 'closed'), await make(stage, 'plaza', 'public')];
+  const bob = stage.name('bob');
+  for (const room of [closed, open]) {
+    await room.put('members', bob);
+    await room.say('before');
+    await room.drop('members', bob);
+    await stage.redis.command('SADD', `parley:user:{${bob}}:rooms`, room.id); // as if not done yet
+  }
+  const { messaging, chat, concord, rooms } = await everywhere(stage, 'bob');
+  const clients = { messaging, chat, concord, rooms };
+  await closed.say('unheard');
+  await open.say('heard by all');
+  assert.deepEqual(await heard_by(stage, 'bob', clients), { ...each(clients, []), concord: ['heard by all'] });
+});
+
 // ---- renamed ---------------------------------------------------------------------------------
 
 scene(world, 'a room that is renamed has its new name on both nodes', async (stage) => {
