@@ -106,6 +106,28 @@ export const FAULTS = {
     await redis.command('CONFIG', 'SET', 'maxmemory', '0');
   },
 
+  async failover({ redis }) {
+    await redis.order_failover();
+  },
+
+  async kill_master({ redis }, { ms }) {
+    const { master } = redis;
+    await master.kill();
+    await redis.another_master(master);
+    await pause(ms);
+    await master.launch();
+  },
+
+  // For long enough to be replaced, or not.
+  async pause_master({ redis }, { ms }) {
+    const { master } = redis;
+    master.pause();
+    await pause(ms);
+    master.resume();
+    await redis.group.whole();
+    redis.master = await redis.group.master();
+  },
+
   async flush_scripts(play) {
     await Promise.all(tell_redis(play, 'SCRIPT', 'FLUSH'));
   },

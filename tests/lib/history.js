@@ -13,6 +13,9 @@ export class History {
   connections = []; // {receiver, label, messages}
   faults = [];
   deliveries = 0;
+  lossy = false; // a failover may forget what was not acknowledged yet, and what was read
+  masters = 0; // how often another master may have taken over
+  #twice = []; // {label, message, masters: how many took over in between}
   #conversations = new Map(); // message -> where it was said
   #doubts = new Map(); // sender -> [[first number, last number]]
   #abandoned = new Set();
@@ -58,15 +61,15 @@ export class History {
   // A new connection of `receiver`; gives the function to call for each message that
   // it is shown. `read`: what they had read when they asked for the connection.
   connection(receiver, label, read = this.read_by(receiver)) {
-    const here = new Set();
+    const here = new Map(); // message -> `masters` of then
     const messages = [];
     this.connections.push({ receiver, label, messages });
     if (!this.shown.has(receiver)) this.shown.set(receiver, new Set());
     return (message) => {
       this.deliveries++;
-      if (here.has(message)) this.faults.push(`${label} was shown ${message} twice`);
-      if (read.has(message)) this.faults.push(`${label} was shown ${message}, which was read before`);
-      here.add(message);
+      if (here.has(message)) this.#twice.push({ label, message, masters: this.masters - here.get(message) });
+      if (read.has(message) && !this.lossy) this.faults.push(`${label} was shown ${message}, which was read before`);
+      here.set(message, this.masters);
       messages.push(message);
       this.shown.get(receiver).add(message);
     };
@@ -81,6 +84,16 @@ export class History {
       }
     }
     return missing;
+  }
+
+  // Shown twice on one connection. Where a failover forgets what was shown and not acknowledged,
+  // what is sent again is another message; and a master that is one again may bring back what the
+  // one in between had forgotten.
+  twice_faults() {
+    const sent_again = (message) => this.#excused(...split(message), split(message)[1]);
+    return this.#twice
+      .filter(({ message, masters }) => !(this.lossy && (masters > 1 || sent_again(message))))
+      .map(({ label, message }) => `${label} was shown ${message} twice`);
   }
 
   // A sender's messages in one conversation that a connection was shown in another order

@@ -23,9 +23,13 @@ test('twice on one connection is a fault, on two it is none', options, () => {
   const history = new History();
   shown(history, 'bob', 'a/0');
   shown(history, 'bob', 'a/0');
-  assert.deepEqual(history.faults, []);
+  assert.deepEqual(history.twice_faults(), []);
   shown(history, 'bob', 'a/1', 'a/1');
-  assert.match(history.faults[0], /a\/1 twice/);
+  assert.match(history.twice_faults()[0], /a\/1 twice/);
+  history.doubt('a', 1, 1);
+  assert.equal(history.twice_faults().length, 1, 'one Redis forgets nothing');
+  history.lossy = true;
+  assert.deepEqual(history.twice_faults(), []);
 });
 
 test('what was read does not come back, on a later connection', options, () => {

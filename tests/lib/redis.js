@@ -83,6 +83,12 @@ export class RedisServer {
     await this.child.kill();
   }
 
+  // It runs, whatever was done to it.
+  async heal() {
+    if (this.child.running) this.resume();
+    else await this.launch();
+  }
+
   async stop() {
     this.connection?.close();
     if (this.child.running) await this.child.kill();

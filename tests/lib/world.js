@@ -29,12 +29,13 @@ export class World {
   nodes = [];
   proxies = [];
 
-  // `proxied`: between each node and Redis there is a Proxy, in `proxies`.
+  // `redis`: options of a RedisServer, or one that has been started. `proxied`: between each node
+  // and Redis there is a Proxy, in `proxies`.
   static async start({ nodes = 1, redis = {}, node = {}, proxied = false } = {}) {
     const world = new World();
     world.proxied = proxied;
     try {
-      world.redis = await RedisServer.start(redis);
+      world.redis = redis.url ? redis : await RedisServer.start(redis);
       world.watch = await Watch.start(world.redis);
       world.node_options = node;
       await Promise.all(Array.from({ length: nodes }, (_, index) => world.add_node(index)));
@@ -59,8 +60,7 @@ export class World {
 
   // Brings back whatever a scene left dead, paused or not ready.
   async heal() {
-    if (this.redis.child.running) this.redis.resume();
-    else await this.redis.launch();
+    await this.redis.heal();
     for (const proxy of this.proxies) proxy.mend();
     for (const node of this.nodes) {
       node.resume();
