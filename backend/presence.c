@@ -113,6 +113,18 @@ void presence_leave_again(struct presence *presence)
 
 /* ---- joining ------------------------------------------------------------------------ */
 
+/* A session that joins again: what was still to be said of an earlier try is over. */
+static void forget_leaving(struct presence *presence, struct slice session)
+{
+  struct leaving *leaving, *next;
+  DL_FOREACH_SAFE(presence->leaving, leaving, next)
+  {
+    if (!slice_equal(leaving->session, session)) continue;
+    DL_DELETE(presence->leaving, leaving);
+    free(leaving);
+  }
+}
+
 struct joining {
   struct presence_join join; /* its slices are of `bytes` */
   struct backend *backend;
@@ -239,6 +251,8 @@ static void on_joined(void *arg, enum err err, const struct redisReply *reply)
     return;
   }
   keep_user(joining, &joined);
+  /* Refused while this was under way, and older than it. */
+  forget_leaving(joining->backend->presence, joining->join.session);
   joining->done(joining->arg, &joined);
   free((void *)joined.rooms);
   free((void *)joined.contacts);
@@ -328,18 +342,6 @@ static void refuse_join(void *arg, enum err err, const struct redisReply *reply)
 {
   (void)reply;
   fail(arg, err);
-}
-
-/* A session that joins again: what was still to be said of an earlier try is over. */
-static void forget_leaving(struct presence *presence, struct slice session)
-{
-  struct leaving *leaving, *next;
-  DL_FOREACH_SAFE(presence->leaving, leaving, next)
-  {
-    if (!slice_equal(leaving->session, session)) continue;
-    DL_DELETE(presence->leaving, leaving);
-    free(leaving);
-  }
 }
 
 void presence_join(struct backend *backend, const struct presence_join *join, joined_fn *done,

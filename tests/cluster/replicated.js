@@ -9,7 +9,9 @@ const FAILOVER_MS = 40000;
 export class Replicated {
   static async start({ aof }) {
     const replicated = new Replicated();
-    replicated.group = await SentinelGroup.start({ aof });
+    // One replica, which has all that was acknowledged (PARLEY_REDIS_WAIT=1): of two the sentinels may
+    // choose the one that has it not.
+    replicated.group = await SentinelGroup.start({ aof, replicas: 1 });
     [replicated.master] = replicated.group.servers;
     return replicated;
   }
