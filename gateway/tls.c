@@ -22,6 +22,7 @@
 enum {
   HANDSHAKES_AT_MOST = 1024, /* under way; more wait in the kernel: they cost a key exchange each */
   HANDSHAKE_SECONDS = 10,
+  LINGER_SECONDS = 10,        /* for what waits when one side has gone; each piece of it */
   WAITING_BYTES = 128 * 1024, /* of one direction; above, its source is not read */
   REASON_BYTES = 256,
 };
@@ -31,8 +32,8 @@ struct conduit {
   UT_hash_handle hh;           /* by fd, of those that are JOINED */
   struct conduit *prev, *next; /* all of them */
   struct tls *tls;
-  enum { HANDSHAKE, JOINED, ENDING } state; /* ENDING: only what waits for the client is left */
-  struct bufferevent *outer, *inner;        /* the client's side; libwebsockets', while JOINED */
+  enum { HANDSHAKE, JOINED, ENDING } state; /* ENDING: only what waits for one side is left */
+  struct bufferevent *outer, *inner;        /* the client's side; libwebsockets', once JOINED */
   int fd;                                   /* libwebsockets' end */
   struct ip peer;
 };
@@ -103,7 +104,6 @@ static void unjoin(struct conduit *conduit)
   HASH_DEL(conduit->tls->joined, conduit);
   bufferevent_free(conduit->inner);
   conduit->inner = NULL;
-  conduit->state = ENDING;
 }
 
 static void handshake_ended(struct tls *tls)
@@ -115,7 +115,7 @@ static void handshake_ended(struct tls *tls)
 static void conduit_free(struct conduit *conduit)
 {
   if (conduit->state == HANDSHAKE) handshake_ended(conduit->tls);
-  if (conduit->state == JOINED) unjoin(conduit);
+  if (conduit->inner) unjoin(conduit);
   DL_DELETE(conduit->tls->conduits, conduit);
   SSL *ssl = bufferevent_openssl_get_ssl(conduit->outer);
   /* Without waiting for the peer's close_notify (RFC 8446, 6.1). */
@@ -149,17 +149,19 @@ static void on_written(struct bufferevent *to, void *arg)
     bufferevent_enable(other(conduit, to), EV_READ);
 }
 
-/* What libwebsockets said last is still told to the client; what a client says that has gone, to
- * nobody. */
+/* What either side said last is still told to the other one, where that takes it. */
 static void end_side(struct conduit *conduit, const struct bufferevent *side)
 {
-  bool told = !evbuffer_get_length(bufferevent_get_output(conduit->outer));
-  if (conduit->state != JOINED || side == conduit->outer || told) {
+  static const struct timeval linger = {LINGER_SECONDS, 0};
+  struct bufferevent *rest = conduit->state == JOINED ? other(conduit, side) : NULL;
+  if (!rest || !evbuffer_get_length(bufferevent_get_output(rest))) {
     conduit_free(conduit);
     return;
   }
-  unjoin(conduit);
-  bufferevent_disable(conduit->outer, EV_READ);
+  conduit->state = ENDING;
+  if (side == conduit->inner) unjoin(conduit);
+  bufferevent_disable(rest, EV_READ);
+  bufferevent_set_timeouts(rest, NULL, &linger);
 }
 
 static void on_event(struct bufferevent *side, short what, void *arg);

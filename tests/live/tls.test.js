@@ -137,6 +137,20 @@ test('a slow reader is closed, and its memory given back', async () => {
   await loud.closed;
 });
 
+test('what a client said last is heard, also where it goes at once', async () => {
+  const bob = await open('bob');
+  for (let i = 0; i < 10; i++) {
+    const alice = await open('alice');
+    const message = `last words ${i} ${'x'.repeat(20000)}`;
+    alice.send(JSON.stringify({ type: 'send_message', payload_id: '1', message }));
+    alice._socket.end();
+    await shown(bob, (frame) => frame.message === message);
+    await alice.closed;
+  }
+  bob.close();
+  await bob.closed;
+});
+
 test('a new certificate by SIGHUP; one that cannot be read changes nothing', async () => {
   const stays = await open('stays');
   assert.equal((await presented()).name, 'first');
