@@ -12,7 +12,7 @@
 #include "account.h"
 #include "base/memory.h"
 
-struct inquiry {
+struct check {
   identity_fn *done;
   void *arg;
   struct slice claimed;
@@ -29,26 +29,25 @@ bool auth_is_admin(const struct node *node, struct slice token)
 
 static void on_verified(void *arg, const struct verified *verified)
 {
-  struct inquiry inquiry = *(struct inquiry *)arg;
+  struct check check = *(struct check *)arg;
   struct identity identity = {.err = verified->err,
                               .user = verified->user,
                               .credential = verified->id,
                               .expires_ms = verified->expires_ms};
-  if (identity.err == ERR_OK && inquiry.claimed.len &&
-      !slice_equal(inquiry.claimed, verified->user))
+  if (identity.err == ERR_OK && check.claimed.len && !slice_equal(check.claimed, verified->user))
     identity.err = ERR_FORBIDDEN;
-  inquiry.done(inquiry.arg, &identity);
+  check.done(check.arg, &identity);
   free(arg);
 }
 
 static void check_credential(struct node *node, const struct claim *claim, identity_fn *done,
                              void *arg)
 {
-  struct inquiry *inquiry = memory_alloc(sizeof *inquiry + claim->user.len);
-  char *next = inquiry->memory;
-  *inquiry = (struct inquiry){.done = done, .arg = arg};
-  inquiry->claimed = slice_put(&next, claim->user);
-  credential_check(node->backend, claim->token, node_wall_ms(), on_verified, inquiry);
+  struct check *check = memory_alloc(sizeof *check + claim->user.len);
+  char *next = check->memory;
+  *check = (struct check){.done = done, .arg = arg};
+  check->claimed = slice_put(&next, claim->user);
+  credential_check(node->backend, claim->token, node_wall_ms(), on_verified, check);
 }
 
 void auth_check(struct node *node, const struct claim *claim, identity_fn *done, void *arg)
