@@ -1,5 +1,5 @@
 /* Accounts: made, claimed, read, changed, deleted, listed; their passwords. */
-#include "redis_fixture.h"
+#include "stage.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,25 +13,6 @@
 
 /* Not given. */
 #define NOTHING ((struct slice){0})
-
-static struct redis redis;
-static struct event_base *base;
-static struct node node;
-
-static int before(void **state)
-{
-  (void)state;
-  redis_ask(&redis, "FLUSHALL");
-  node_start(&node, base, &redis, "gw-1");
-  return 0;
-}
-
-static int after(void **state)
-{
-  (void)state;
-  node_end(&node);
-  return 0;
-}
 
 /* ---- calls, waited for --------------------------------------------------------------- */
 
@@ -668,8 +649,6 @@ static void test_the_end_answers_all(void **state)
   node_start(&node, base, &redis, "gw-1");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, before, after)
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -697,10 +676,5 @@ int main(void)
       TEST(test_redis_away),
       TEST(test_the_end_answers_all),
   };
-  redis_start(&redis, NULL);
-  base = loop_new();
-  int failed = cmocka_run_group_tests(tests, NULL, NULL);
-  loop_free(base);
-  redis_end(&redis);
-  return failed;
+  return RUN_STAGE(tests);
 }

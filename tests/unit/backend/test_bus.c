@@ -1,30 +1,11 @@
 /* The bus: reference counts, batches, resubscription, a link that has gone deaf. */
-#include "redis_fixture.h"
+#include "stage.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "bus.h"
 #include "bus_private.h"
-
-static struct redis redis;
-static struct event_base *base;
-static struct node node;
-
-static int before(void **state)
-{
-  (void)state;
-  redis_ask(&redis, "FLUSHALL");
-  node_start(&node, base, &redis, "gw-1");
-  return 0;
-}
-
-static int after(void **state)
-{
-  (void)state;
-  node_end(&node);
-  return 0;
-}
 
 static int subscribers(const char *channel)
 {
@@ -181,8 +162,6 @@ static void test_the_probe_is_nobody_elses_business(void **state)
   assert_string_equal(told_at(&node.messages, 0), "parley:node:{gw-1} {\"kind\":\"x\"}");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, before, after)
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -195,10 +174,5 @@ int main(void)
       TEST(test_a_deaf_bus_is_restarted),
       TEST(test_the_probe_is_nobody_elses_business),
   };
-  redis_start(&redis, NULL);
-  base = loop_new();
-  int failed = cmocka_run_group_tests(tests, NULL, NULL);
-  loop_free(base);
-  redis_end(&redis);
-  return failed;
+  return RUN_STAGE(tests);
 }

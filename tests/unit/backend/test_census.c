@@ -1,5 +1,5 @@
 /* Which nodes and sessions there are, as everyone who asks is told of them. */
-#include "redis_fixture.h"
+#include "stage.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,25 +7,6 @@
 #include "census.h"
 
 enum { MANY = 700 }; /* more than a small hash holds: HSCAN then gives it in parts */
-
-static struct redis redis;
-static struct event_base *base;
-static struct node node;
-
-static int before(void **state)
-{
-  (void)state;
-  redis_ask(&redis, "FLUSHALL");
-  node_start(&node, base, &redis, "gw-1");
-  return 0;
-}
-
-static int after(void **state)
-{
-  (void)state;
-  node_end(&node);
-  return 0;
-}
 
 /* What was answered: one line a node or session. */
 struct told_of {
@@ -282,8 +263,6 @@ static void test_redis_away_is_said(void **state)
   redis_restart(&redis);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, before, after)
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -295,10 +274,5 @@ int main(void)
       TEST(test_a_revoked_session_is_told_of),
       TEST(test_redis_away_is_said),
   };
-  redis_start(&redis, NULL);
-  base = loop_new();
-  int failed = cmocka_run_group_tests(tests, NULL, NULL);
-  loop_free(base);
-  redis_end(&redis);
-  return failed;
+  return RUN_STAGE(tests);
 }

@@ -1,30 +1,11 @@
 /* Contacts: who they are, and what they know of one another, whatever dies or overtakes
  * on the way. */
-#include "redis_fixture.h"
+#include "stage.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "contacts.h"
-
-static struct redis redis;
-static struct event_base *base;
-static struct node node;
-
-static int before(void **state)
-{
-  (void)state;
-  redis_ask(&redis, "FLUSHALL");
-  node_start(&node, base, &redis, "gw-1");
-  return 0;
-}
-
-static int after(void **state)
-{
-  (void)state;
-  node_end(&node);
-  return 0;
-}
 
 /* ---- calls, waited for --------------------------------------------------------------- */
 
@@ -378,7 +359,6 @@ static void test_redis_away(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, before, after)
   const struct CMUnitTest tests[] = {
       TEST(test_a_dialog_makes_contacts),
       TEST(test_what_a_crash_left_is_completed),
@@ -397,10 +377,5 @@ int main(void)
       TEST(test_redis_away),
   };
 #undef TEST
-  redis_start(&redis, NULL);
-  base = loop_new();
-  int failed = cmocka_run_group_tests(tests, NULL, NULL);
-  loop_free(base);
-  redis_end(&redis);
-  return failed;
+  return RUN_STAGE(tests);
 }

@@ -1,5 +1,5 @@
 /* Credentials: issued, checked, revoked, listed, bounded; and what is no credential. */
-#include "redis_fixture.h"
+#include "stage.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,23 +17,10 @@
 #define SECRET  "0123456789abcdef0123456789abcdef"
 #define OTHER   "fedcba9876543210fedcba9876543210"
 
-static struct redis redis;
-static struct event_base *base;
-static struct node node;
-
 static int before(void **state)
 {
-  (void)state;
-  redis_ask(&redis, "FLUSHALL");
-  node_start(&node, base, &redis, "gw-1");
+  stage_clear(state);
   assert_int_equal(resolve(&node, OWNER_USER, "31", true).err, ERR_OK);
-  return 0;
-}
-
-static int after(void **state)
-{
-  (void)state;
-  node_end(&node);
   return 0;
 }
 
@@ -568,36 +555,31 @@ static void test_nothing_of_it_is_in_the_log(void **state)
   assert_null(strstr(log, "s3cret!"));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, before, after)
+#define TEST_OF(name) cmocka_unit_test_setup_teardown(name, before, stage_leave)
 
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      TEST(test_a_key_is_its_users),
-      TEST(test_the_key_itself_is_kept_nowhere),
-      TEST(test_the_id_of_a_known_key),
-      TEST(test_keys_end_by_themselves),
-      TEST(test_what_is_no_credential),
-      TEST(test_a_key_is_good_while_its_user_has_it),
-      TEST(test_who_is_not_there_gets_none),
-      TEST(test_a_token_is_its_users),
-      TEST(test_all_nodes_have_one_secret),
-      TEST(test_a_new_secret_is_taken_over),
-      TEST(test_a_configured_secret_is_not_in_redis),
-      TEST(test_a_token_of_our_own_that_was_never_issued),
-      TEST(test_a_secret_that_is_too_short_is_not_used),
-      TEST(test_a_token_that_was_tampered_with),
-      TEST(test_revoking_ends_it_and_is_told),
-      TEST(test_those_that_are_good_are_listed),
-      TEST(test_a_user_has_a_hundred_at_most),
-      TEST(test_redis_away),
-      TEST(test_the_end_answers_all),
-      TEST(test_nothing_of_it_is_in_the_log),
+      TEST_OF(test_a_key_is_its_users),
+      TEST_OF(test_the_key_itself_is_kept_nowhere),
+      TEST_OF(test_the_id_of_a_known_key),
+      TEST_OF(test_keys_end_by_themselves),
+      TEST_OF(test_what_is_no_credential),
+      TEST_OF(test_a_key_is_good_while_its_user_has_it),
+      TEST_OF(test_who_is_not_there_gets_none),
+      TEST_OF(test_a_token_is_its_users),
+      TEST_OF(test_all_nodes_have_one_secret),
+      TEST_OF(test_a_new_secret_is_taken_over),
+      TEST_OF(test_a_configured_secret_is_not_in_redis),
+      TEST_OF(test_a_token_of_our_own_that_was_never_issued),
+      TEST_OF(test_a_secret_that_is_too_short_is_not_used),
+      TEST_OF(test_a_token_that_was_tampered_with),
+      TEST_OF(test_revoking_ends_it_and_is_told),
+      TEST_OF(test_those_that_are_good_are_listed),
+      TEST_OF(test_a_user_has_a_hundred_at_most),
+      TEST_OF(test_redis_away),
+      TEST_OF(test_the_end_answers_all),
+      TEST_OF(test_nothing_of_it_is_in_the_log),
   };
-  redis_start(&redis, NULL);
-  base = loop_new();
-  int failed = cmocka_run_group_tests(tests, NULL, NULL);
-  loop_free(base);
-  redis_end(&redis);
-  return failed;
+  return RUN_STAGE(tests);
 }

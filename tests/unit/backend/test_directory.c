@@ -1,29 +1,10 @@
 /* The directory: numbers, UUIDs, the LRU in front. */
-#include "redis_fixture.h"
+#include "stage.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct redis redis;
-static struct event_base *base;
-static struct node node;
-
 #define ALICE_UUID "b74032dc-1c20-5c18-8650-b6eea596a200"
-
-static int before(void **state)
-{
-  (void)state;
-  redis_ask(&redis, "FLUSHALL");
-  node_start(&node, base, &redis, "gw-1");
-  return 0;
-}
-
-static int after(void **state)
-{
-  (void)state;
-  node_end(&node);
-  return 0;
-}
 
 static void test_a_user_is_made_once(void **state)
 {
@@ -255,8 +236,6 @@ static void test_who_asks_again_while_others_are_told_is_told(void **state)
   WAIT(base, first.left < 0 && second.left < 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, before, after)
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -273,10 +252,5 @@ int main(void)
       TEST(test_a_number_that_nobody_got_is_nobodys),
       TEST(test_who_asks_again_while_others_are_told_is_told),
   };
-  redis_start(&redis, NULL);
-  base = loop_new();
-  int failed = cmocka_run_group_tests(tests, NULL, NULL);
-  loop_free(base);
-  redis_end(&redis);
-  return failed;
+  return RUN_STAGE(tests);
 }

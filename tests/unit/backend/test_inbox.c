@@ -1,30 +1,11 @@
 /* Inboxes against a real Redis: scripts/inbox_*.lua and list_page.lua. */
-#include "redis_fixture.h"
+#include "stage.h"
 
 #include <stdlib.h>
 #include <time.h>
 
-static struct redis redis;
-static struct event_base *base;
-static struct node node;
-
 #define REST(text)          "\"kind\":\"message.sent\",\"body\":{\"text\":\"" text "\"}}"
 #define LINE(id, seq, text) "{\"v\":1,\"id\":" id ",\"seq\":" seq "," REST(text)
-
-static int before(void **state)
-{
-  (void)state;
-  redis_ask(&redis, "FLUSHALL");
-  node_start(&node, base, &redis, "gw-1");
-  return 0;
-}
-
-static int after(void **state)
-{
-  (void)state;
-  node_end(&node);
-  return 0;
-}
 
 static void test_push_stamps_stores_and_publishes(void **state)
 {
@@ -436,8 +417,6 @@ static void test_old_entries_make_room_in_a_full_inbox(void **state)
   node_end(&small);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, before, after)
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -464,10 +443,5 @@ int main(void)
       TEST(test_everything_can_be_past_its_age),
       TEST(test_old_entries_make_room_in_a_full_inbox),
   };
-  redis_start(&redis, NULL);
-  base = loop_new();
-  int failed = cmocka_run_group_tests(tests, NULL, NULL);
-  loop_free(base);
-  redis_end(&redis);
-  return failed;
+  return RUN_STAGE(tests);
 }

@@ -1,5 +1,5 @@
 /* The command link under faults: what is refused, what is told, what heals. */
-#include "redis_fixture.h"
+#include "stage.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -11,26 +11,7 @@
 #include "resp.h"
 #include "store.h"
 
-static struct redis redis;
-static struct event_base *base;
-static struct node node;
-
 #define REST(text) "\"kind\":\"message.sent\",\"body\":{\"text\":\"" text "\"}}"
-
-static int before(void **state)
-{
-  (void)state;
-  redis_ask(&redis, "FLUSHALL");
-  node_start(&node, base, &redis, "gw-1");
-  return 0;
-}
-
-static int after(void **state)
-{
-  (void)state;
-  node_end(&node);
-  return 0;
-}
 
 /* ---- a backend's own link ------------------------------------------------------------ */
 
@@ -357,8 +338,6 @@ static void test_tcp_comes_up_too(void **state)
   redis_end(&tcp);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, before, after)
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -378,10 +357,5 @@ int main(void)
       TEST(test_a_greeting_without_an_answer_is_given_up),
       TEST(test_tcp_comes_up_too),
   };
-  redis_start(&redis, NULL);
-  base = loop_new();
-  int failed = cmocka_run_group_tests(tests, NULL, NULL);
-  loop_free(base);
-  redis_end(&redis);
-  return failed;
+  return RUN_STAGE(tests);
 }

@@ -1,6 +1,6 @@
 /* Messages where they are kept, against a real Redis: scripts/message_*.lua, dialog_append.lua,
  * messages_latest.lua, read_cursor_set.lua, and pushes under an id. */
-#include "redis_fixture.h"
+#include "stage.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,10 +8,6 @@
 
 #include "bus.h"
 #include "messages.h"
-
-static struct redis redis;
-static struct event_base *base;
-static struct node node;
 
 #define REST(text)          "\"kind\":\"message.sent\",\"body\":{\"text\":\"" text "\"}}"
 #define LINE(id, seq, text) "{\"v\":1,\"id\":" id ",\"seq\":" seq "," REST(text)
@@ -24,30 +20,7 @@ static const struct owner dialog = {OWNER_DIALOG, {"alice|bob", 9}};
 static const struct owner inbox = {OWNER_USER, {"bob", 3}};
 static const struct owner lobby = {OWNER_ROOM, {"lobby", 5}};
 
-static int before(void **state)
-{
-  (void)state;
-  redis_ask(&redis, "FLUSHALL");
-  node_start(&node, base, &redis, "gw-1");
-  return 0;
-}
-
-static int after(void **state)
-{
-  (void)state;
-  node_end(&node);
-  return 0;
-}
-
 /* ---- calls, waited for -------------------------------------------------------------- */
-
-#define OUTCOME(call)                                          \
-  struct outcome outcome = {0};                                \
-  call;                                                        \
-  assert_false(outcome.done); /* never from inside the call */ \
-  WAIT(base, outcome.done);                                    \
-  assert_int_equal(outcome.times, 1);                          \
-  return outcome
 
 /* `lines`: what the log holds of a message that was appended before. */
 static void on_appended(void *arg, const struct stamp *stamp)
@@ -788,8 +761,6 @@ static void test_an_answer_on_its_way_is_given_when_the_backend_goes(void **stat
   assert_int_equal(outcome.err, ERR_UNAVAILABLE);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, before, after)
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -823,10 +794,5 @@ int main(void)
       TEST(test_owners_are_remembered),
       TEST(test_an_answer_on_its_way_is_given_when_the_backend_goes),
   };
-  redis_start(&redis, NULL);
-  base = loop_new();
-  int failed = cmocka_run_group_tests(tests, NULL, NULL);
-  loop_free(base);
-  redis_end(&redis);
-  return failed;
+  return RUN_STAGE(tests);
 }

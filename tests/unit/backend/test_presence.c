@@ -1,31 +1,12 @@
 /* Sessions of users: joining, takeover, refusal, leaving; what an idle user costs. */
-#include "redis_fixture.h"
+#include "stage.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "bus.h"
 
-static struct redis redis;
-static struct event_base *base;
-static struct node node;
-
 #define REST(text) "\"kind\":\"message.sent\",\"body\":{\"text\":\"" text "\"}}"
-
-static int before(void **state)
-{
-  (void)state;
-  redis_ask(&redis, "FLUSHALL");
-  node_start(&node, base, &redis, "gw-1");
-  return 0;
-}
-
-static int after(void **state)
-{
-  (void)state;
-  node_end(&node);
-  return 0;
-}
 
 static void test_a_new_user_is_made(void **state)
 {
@@ -309,8 +290,6 @@ static void test_an_idle_user_is_cheap(void **state)
   assert_in_range((used - before_bytes) / USERS, 1, 1024);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, before, after)
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -327,10 +306,5 @@ int main(void)
       TEST(test_an_idle_user_is_cheap),
       TEST(test_a_refused_join_leaves_no_ghost_where_redis_goes),
   };
-  redis_start(&redis, NULL);
-  base = loop_new();
-  int failed = cmocka_run_group_tests(tests, NULL, NULL);
-  loop_free(base);
-  redis_end(&redis);
-  return failed;
+  return RUN_STAGE(tests);
 }

@@ -1,33 +1,14 @@
 /* Rooms against a real Redis: scripts/room_*.lua, attendance_*.lua, cursor_set.lua. */
-#include "redis_fixture.h"
+#include "stage.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-static struct redis redis;
-static struct event_base *base;
-static struct node node;
-
 #define REST(text)          "\"kind\":\"message.sent\",\"body\":{\"text\":\"" text "\"}}"
 #define LINE(id, seq, text) "{\"v\":1,\"id\":" id ",\"seq\":" seq "," REST(text)
 #define ENTERED             "\"kind\":\"room.entered\"}"
 #define EXITED              "\"kind\":\"room.exited\"}"
-
-static int before(void **state)
-{
-  (void)state;
-  redis_ask(&redis, "FLUSHALL");
-  node_start(&node, base, &redis, "gw-1");
-  return 0;
-}
-
-static int after(void **state)
-{
-  (void)state;
-  node_end(&node);
-  return 0;
-}
 
 static void make_room(const char *room, const char *open, const char *public, const char *keep)
 {
@@ -305,8 +286,6 @@ static void test_attendance_tells_the_first_and_the_last(void **state)
                       "parley:room:{lobby} {\"v\":1,\"id\":0,\"seq\":0," EXITED);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, before, after)
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -328,10 +307,5 @@ int main(void)
       TEST(test_cursors_go_forward_only_and_are_members),
       TEST(test_attendance_tells_the_first_and_the_last),
   };
-  redis_start(&redis, NULL);
-  base = loop_new();
-  int failed = cmocka_run_group_tests(tests, NULL, NULL);
-  loop_free(base);
-  redis_end(&redis);
-  return failed;
+  return RUN_STAGE(tests);
 }

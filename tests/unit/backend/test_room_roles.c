@@ -1,6 +1,6 @@
 /* What users are in rooms, against a real Redis: who may change it (scripts/room_role.lua,
  * parts/rights.lua), what then becomes of both sides, and who is told. */
-#include "redis_fixture.h"
+#include "stage.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,29 +9,10 @@
 #include "messages.h"
 #include "rooms.h"
 
-static struct redis redis;
-static struct event_base *base;
-static struct node node;
-
 #define STAMP      "{\"v\":1,\"id\":0,\"seq\":0,"
 #define ROOM_EVENT "\"kind\":\"of the room\"}"
 #define USER_EVENT "\"kind\":\"of the user\"}"
 #define ENTERED    "\"kind\":\"room.entered\"}"
-
-static int before(void **state)
-{
-  (void)state;
-  redis_ask(&redis, "FLUSHALL");
-  node_start(&node, base, &redis, "gw-1");
-  return 0;
-}
-
-static int after(void **state)
-{
-  (void)state;
-  node_end(&node);
-  return 0;
-}
 
 /* boss owns it, chief and deputy are admins, alice and carol members, mallory and troll banned,
  * ivan is invited, zoe nothing; maker made it. */
@@ -74,14 +55,6 @@ static void settle(void)
   node_hear(&node, "parley:room:{settled}");
   bus_unsubscribe(node.backend, SLICE("parley:room:{settled}"));
 }
-
-#define OUTCOME(call)                                          \
-  struct outcome outcome = {0};                                \
-  call;                                                        \
-  assert_false(outcome.done); /* never from inside the call */ \
-  WAIT(base, outcome.done);                                    \
-  assert_int_equal(outcome.times, 1);                          \
-  return outcome
 
 static struct outcome change_as(const char *room, const char *by, bool force, enum room_role role,
                                 bool given, const char *user)
@@ -541,8 +514,6 @@ static void test_people_by_parts(void **state)
   assert_int_equal(none.num, 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, before, after)
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -563,10 +534,5 @@ int main(void)
       TEST(test_redis_away),
       TEST(test_people_by_parts),
   };
-  redis_start(&redis, NULL);
-  base = loop_new();
-  int failed = cmocka_run_group_tests(tests, NULL, NULL);
-  loop_free(base);
-  redis_end(&redis);
-  return failed;
+  return RUN_STAGE(tests);
 }

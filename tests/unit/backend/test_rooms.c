@@ -1,6 +1,6 @@
 /* Rooms that are made, changed, listed and ended, against a real Redis: scripts/room_make.lua,
  * room_get.lua, room_edit.lua, room_delete.lua, the lists parley:rooms and parley:rooms:public. */
-#include "redis_fixture.h"
+#include "stage.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,28 +10,9 @@
 #include "messages.h"
 #include "rooms.h"
 
-static struct redis redis;
-static struct event_base *base;
-static struct node node;
-
 #define REST(text) "\"kind\":\"message.sent\",\"body\":{\"text\":\"" text "\"}}"
 #define ENTERED    "\"kind\":\"room.entered\"}"
 #define DELETED    "\"kind\":\"room.deleted\"}"
-
-static int before(void **state)
-{
-  (void)state;
-  redis_ask(&redis, "FLUSHALL");
-  node_start(&node, base, &redis, "gw-1");
-  return 0;
-}
-
-static int after(void **state)
-{
-  (void)state;
-  node_end(&node);
-  return 0;
-}
 
 /* Everything that was published before has come by now. */
 static void settle(void)
@@ -39,14 +20,6 @@ static void settle(void)
   node_hear(&node, "parley:room:{settled}");
   bus_unsubscribe(node.backend, SLICE("parley:room:{settled}"));
 }
-
-#define OUTCOME(call)                                          \
-  struct outcome outcome = {0};                                \
-  call;                                                        \
-  assert_false(outcome.done); /* never from inside the call */ \
-  WAIT(base, outcome.done);                                    \
-  assert_int_equal(outcome.times, 1);                          \
-  return outcome
 
 /* ---- calls, waited for -------------------------------------------------------------- */
 
@@ -741,8 +714,6 @@ static void test_an_answer_on_its_way_is_given_when_the_backend_goes(void **stat
   }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, before, after)
-
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -773,10 +744,5 @@ int main(void)
       TEST(test_redis_dies_in_between),
       TEST(test_an_answer_on_its_way_is_given_when_the_backend_goes),
   };
-  redis_start(&redis, NULL);
-  base = loop_new();
-  int failed = cmocka_run_group_tests(tests, NULL, NULL);
-  loop_free(base);
-  redis_end(&redis);
-  return failed;
+  return RUN_STAGE(tests);
 }

@@ -1,14 +1,10 @@
 /* Who may do what in a room, and invitations, against a real Redis. */
-#include "redis_fixture.h"
+#include "stage.h"
 
 #include <stdio.h>
 
 #include "messages.h"
 #include "rooms.h"
-
-static struct redis redis;
-static struct event_base *base;
-static struct node node;
 
 #define INVITED      "\"kind\":\"room.invited\"}"
 #define INVITED_LINE "{\"v\":1,\"id\":0,\"seq\":0," INVITED
@@ -27,18 +23,9 @@ static void make_room(const char *room, const char *open)
 
 static int before(void **state)
 {
-  (void)state;
-  redis_ask(&redis, "FLUSHALL");
-  node_start(&node, base, &redis, "gw-1");
+  stage_clear(state);
   make_room("den", "1");
   make_room("vault", "0");
-  return 0;
-}
-
-static int after(void **state)
-{
-  (void)state;
-  node_end(&node);
   return 0;
 }
 
@@ -161,21 +148,16 @@ static void test_a_member_keeps_no_invitation(void **state)
   assert_int_equal(node.messages.count, 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, before, after)
+#define TEST_OF(name) cmocka_unit_test_setup_teardown(name, before, stage_leave)
 
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      TEST(test_standing),
-      TEST(test_any_member_invites_to_an_open_room),
-      TEST(test_admins_and_the_owner_invite_to_a_closed_room),
-      TEST(test_who_is_banned_cannot_be_invited),
-      TEST(test_a_member_keeps_no_invitation),
+      TEST_OF(test_standing),
+      TEST_OF(test_any_member_invites_to_an_open_room),
+      TEST_OF(test_admins_and_the_owner_invite_to_a_closed_room),
+      TEST_OF(test_who_is_banned_cannot_be_invited),
+      TEST_OF(test_a_member_keeps_no_invitation),
   };
-  redis_start(&redis, NULL);
-  base = loop_new();
-  int failed = cmocka_run_group_tests(tests, NULL, NULL);
-  loop_free(base);
-  redis_end(&redis);
-  return failed;
+  return RUN_STAGE(tests);
 }
