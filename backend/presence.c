@@ -155,7 +155,7 @@ static void fail(struct joining *joining, enum err err)
 {
   struct presence *presence = joining->backend->presence;
   const struct presence_join *join = &joining->join;
-  if (joining->sent) {
+  if (joining->sent && !join->again) {
     /* No ghost stays behind, whatever happens to the link: neither of one that may have joined
      * nevertheless, nor of one that was refused, which stands in the node's hash by then. */
     struct leaving *leaving = leaving_new(presence, join->user, join->session, true);

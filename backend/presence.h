@@ -19,6 +19,7 @@ struct presence_join {
   unsigned page_count;               /* 0: none wanted */
   size_t page_bytes;
   uint64_t now_ms; /* wall clock, shown in the session's record and, of a new user, the profile's */
+  bool again;      /* the session lives: what fails is tried again, and nothing is taken back */
 };
 
 struct presence_joined {

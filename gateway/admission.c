@@ -274,6 +274,7 @@ static void rejoin(struct session *session)
   session->joining = true;
   session->rooms_changed = false;
   fill_join(session, &join);
+  join.again = true;
   /* Who came later is newer: the one that was away does not replace it back. */
   if (join.exclusive == PRESENCE_REPLACE) join.exclusive = PRESENCE_REFUSE;
   presence_join(session->caller.node->backend, &join, on_rejoined, join_request(session));

@@ -218,6 +218,35 @@ static void test_a_join_of_unknown_outcome_leaves_no_ghost(void **state)
   node_end(&quick);
 }
 
+/* A session that joins again has its place: whether that was heard or not, it keeps it. */
+static void test_joining_again_of_unknown_outcome_takes_nothing_back(void **state)
+{
+  (void)state;
+  struct node quick;
+  struct backend_limits limits = node_limits();
+  limits.command_timeout_ms = 200;
+  node_start_with(&quick, base, redis.url, "gw-2", limits);
+  WAIT(base, backend_ready(quick.backend, NULL));
+  assert_int_equal(join(&quick, "a", "gw-2-a", "simple", "", PRESENCE_REFUSE).err, ERR_OK);
+  redis_pause(&redis);
+  struct outcome again = {0};
+  struct presence_join second = {.user = SLICE("a"),
+                                 .session = SLICE("gw-2-a"),
+                                 .protocol = SLICE("simple"),
+                                 .exclusive = PRESENCE_REFUSE,
+                                 .now_ms = 1,
+                                 .again = true};
+  presence_join(quick.backend, &second, on_joined, &again);
+  WAIT(base, again.done);
+  assert_int_equal(again.err, ERR_UNAVAILABLE);
+  redis_resume(&redis);
+  WAIT(base, backend_ready(quick.backend, NULL));
+  resolve(&quick, OWNER_USER, "b", true); /* what was sent before is carried out by now */
+  assert_string_equal(redis_ask(&redis, "HKEYS parley:user:{a}:sessions"), "gw-2-a");
+  assert_string_equal(redis_ask(&redis, "HKEYS parley:node:{gw-2}:sessions"), "gw-2-a");
+  node_end(&quick);
+}
+
 static void on_refused_kill(void *arg, const struct presence_joined *joined)
 {
   on_joined(arg, joined);
@@ -304,6 +333,7 @@ int main(void)
       TEST(test_leaving_while_redis_is_away_is_made_up_for),
       TEST(test_a_join_of_unknown_outcome_leaves_no_ghost),
       TEST(test_an_idle_user_is_cheap),
+      TEST(test_joining_again_of_unknown_outcome_takes_nothing_back),
       TEST(test_a_refused_join_leaves_no_ghost_where_redis_goes),
   };
   return RUN_STAGE(tests);
