@@ -58,7 +58,7 @@ test('the slots of receivers move to another master and back', { timeout: 180000
         const masters = [];
         for (const node of cluster.nodes) if ((await node.command('ROLE'))[0] === 'master') masters.push(node);
         const to = masters.find((node) => node !== from);
-        await cluster.move(slot, to, () => pause(5));
+        await cluster.move(slot, to, () => pause(1));
         await traffic.flows(20);
       }
     }

@@ -144,7 +144,7 @@ export class RedisCluster {
     await to.command('CLUSTER', 'SETSLOT', slot, 'IMPORTING', from.id);
     await from.command('CLUSTER', 'SETSLOT', slot, 'MIGRATING', to.id);
     for (;;) {
-      const keys = await from.command('CLUSTER', 'GETKEYSINSLOT', slot, 3);
+      const keys = await from.command('CLUSTER', 'GETKEYSINSLOT', slot, 20);
       if (!keys.length) break;
       await from.command('MIGRATE', '127.0.0.1', to.port, '', 0, 5000, 'KEYS', ...keys);
       await pace();
