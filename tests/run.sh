@@ -131,6 +131,7 @@ step_scripts() {
 step_docs() {
   check 60 "tables in the docs are as the code's" node tests/docs/tables.js
   check 60 "links in the docs lead somewhere" node tests/docs/links.js
+  check 60 "what the operations page names is there" node tests/docs/operations.js
   check 60 "what describes the wire is as code and pages have it" node tests/docs/documents.js
 }
 

@@ -55,7 +55,8 @@ for (const line of proofs) {
 
 // The first words of each of the README's guarantees begin a row.
 const [, promised = ''] = /## Guarantees\n([\s\S]*?)\n## /.exec(read('README.md')) ?? [];
-for (const words of all(promised, /^- ((?:\S+ ){1,2}\S+)/gm)) {
-  if (!table.includes(`| ${words.replace(/[:,]$/, '')}`)) say(PAGE, `no row for the guarantee "${words} …"`);
+for (const begin of all(promised, /^- ((?:\S+ ){1,2}\S+)/gm)) {
+  const words = begin.replace(/[:,].*$/, '');
+  if (!table.includes(`| ${words}`)) say(PAGE, `no row for the guarantee "${words} …"`);
 }
 process.exit(wrong ? 1 : 0);
