@@ -8,6 +8,9 @@ function resident(pid) {
   return Number(kib ?? 0) / 1024;
 }
 
+// A sanitized program keeps what was freed for a while: its memory says nothing.
+export const memory_tells = !process.env.PARLEY_SANITIZED;
+
 // Resident MiB of a Child and all that it started.
 export function resident_mib(child) {
   return [child.pid, ...descendants_of(child.pid)].reduce((sum, pid) => sum + resident(pid), 0);
