@@ -172,7 +172,7 @@ static void leave(struct channel *channel)
 static void forget(struct bus *bus, struct channel *channel)
 {
   put(channel, NULL);
-  HASH_DELETE(hh, bus->table, channel);
+  HASH_DELETE(hh, bus->table, channel); /* NOLINT(clang-analyzer-core.NullDereference) uthash */
   free(channel);
 }
 
@@ -448,7 +448,7 @@ void bus_free(struct bus *bus)
     if (bus->ears[i]) ear_free(bus->ears[i]);
   HASH_ITER(hh, bus->table, channel, next)
   {
-    HASH_DELETE(hh, bus->table, channel);
+    HASH_DELETE(hh, bus->table, channel); /* NOLINT(clang-analyzer-core.NullDereference) uthash */
     free(channel);
   }
   free(bus->ears);

@@ -77,7 +77,7 @@ static bool has_line_end(struct slice line)
          memchr(line.data, '\0', line.len);
 }
 
-static bool read_header(struct slice line, struct request_head *head)
+__attribute__((nonnull)) static bool read_header(struct slice line, struct request_head *head)
 {
   struct slice name;
   if (has_line_end(line)) return false;
