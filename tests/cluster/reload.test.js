@@ -46,7 +46,7 @@ after(async () => {
 test('SIGHUP under load changes what is reloadable, and drops nobody', { timeout: 90000 }, async () => {
   const crowd = new Crowd(CROWD, 'reload', [node, node]);
   const client = await MessagingClient.open(node, 'stays');
-  const traffic = new Traffic([node], { name: 'h', senders: 3, gap_ms: 5, keeps: true });
+  const traffic = new Traffic([node], { name: 'h', keeps: true });
   const outcome = async (id) => {
     client.put({ id, rid: 'somebody', text: 'x'.repeat(3000) });
     const frame = await client.next();

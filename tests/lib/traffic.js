@@ -8,6 +8,10 @@ import { pause, waitFor, within } from './wait.js';
 
 const ANSWER_MS = 15000;
 const WINDOW = 16;
+// Nobody says more than a user may in a second (--sends-per-second, 200), however fast the machine:
+// not what is new, nor what was refused and is sent again.
+const GAP_MS = 8;
+const REFUSED_PAUSE_MS = 200;
 
 export class Traffic {
   checker = new Checker();
@@ -21,7 +25,7 @@ export class Traffic {
 
   // `nodes` are Gateways; names are this traffic's own. Each sender pauses for `gap_ms` after each
   // message. `keeps`: Redis loses nothing, so that what is sent again is still to be shown once.
-  constructor(nodes, { senders = 3, receivers = 2, name = 't', gap_ms = 2, keeps = false } = {}) {
+  constructor(nodes, { senders = 4, receivers = 2, name = 't', gap_ms = GAP_MS, keeps = false } = {}) {
     this.nodes = nodes;
     this.gap_ms = gap_ms;
     this.keeps = keeps;
@@ -122,6 +126,7 @@ export class Traffic {
       const client = await this.#connect((node) => MessagingClient.open(node, name));
       if (!client) return;
       let answered = () => {};
+      let refused = false;
       client.on_frame = (frame) => {
         for (const { id } of frame.sent ?? []) {
           const index = waiting.findIndex((item) => item.id === id);
@@ -131,6 +136,7 @@ export class Traffic {
         for (const { id, code } of frame.errors ?? []) {
           this.#refused(code);
           if (code !== 'unavailable') this.checker.faults.push(`${id} was refused with ${code}`);
+          refused = true;
           client.cut(); // later ones may have gone through: order is kept by a new start
         }
         answered();
@@ -150,6 +156,7 @@ export class Traffic {
         });
       }
       if (client.is_open) await client.close();
+      if (refused) await pause(REFUSED_PAUSE_MS);
     }
   }
 
