@@ -13,7 +13,8 @@ const NAME = /^[\w-]+\/\d+/; // what every text begins with
 
 export class Actor {
   client = null;
-  online = new Map(); // what this connection was told of contacts
+  online = new Map(); // what this connection was told of contacts,
+  there = new Map(); // and of who attends the lobby
   outstanding = new Map(); // id -> item
   seconds = 0;
   #made = 0;
@@ -32,6 +33,16 @@ export class Actor {
 
   get is_connected() {
     return Boolean(this.client?.is_open);
+  }
+
+  // Whether the lobby is told of this one's coming and going, and this one of others'.
+  get attends() {
+    if (this.protocol === 'simple') return this.room === 'lobby';
+    return this.book.rooms.get('lobby').members.includes(this.user);
+  }
+
+  get is_told() {
+    return this.attends && ['simple', 'rooms'].includes(this.protocol);
   }
 
   // Until the play is over: connected as much as can be.
@@ -109,6 +120,7 @@ export class Actor {
     this.client = client;
     this.label = label;
     this.online = new Map();
+    this.there = new Map();
     this.#readable = [];
     this.#marks = [];
     client.on_frame = (frame) => this.#hear(frame, show);
@@ -147,7 +159,7 @@ export class Actor {
   }
 
   #hear(frame, show) {
-    const heard = this.tongue.hear(frame, this.client);
+    const heard = this.tongue.hear(frame, this.client, this);
     for (const text of heard.shown ?? []) {
       const name = NAME.exec(text)?.[0];
       if (name) show(name);
@@ -158,6 +170,10 @@ export class Actor {
     for (const [user, is_online] of heard.online ?? []) {
       this.online.set(user, is_online);
       this.play.journal(`${this.label} is told that ${user} is ${is_online ? 'online' : 'offline'}`);
+    }
+    for (const [user, is_there] of heard.there ?? []) {
+      this.there.set(user, is_there);
+      this.play.journal(`${this.label} is told that ${user} has ${is_there ? 'come to' : 'left'} the lobby`);
     }
     for (const mark of heard.marked ?? []) this.#carried_out(this.#marks.filter((entry) => entry.mark === mark));
     for (const mark of heard.unmarked ?? []) this.#unmark(mark);

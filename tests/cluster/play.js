@@ -12,6 +12,7 @@ import { History } from '../lib/history.js';
 import { Rest } from '../lib/http.js';
 import { take_alarms } from '../lib/process.js';
 import { Proxy } from '../lib/proxy.js';
+import { uuid_of } from '../lib/uuid.js';
 import { pause, waitFor, within } from '../lib/wait.js';
 import { World } from '../lib/world.js';
 import { Actor } from './actor.js';
@@ -32,7 +33,7 @@ const STEP_MS = 60000; // a fault that takes longer is a fault of this machine
 
 class Play {
   history = new History();
-  book = { rooms: new Map(), dialogs: new Map() };
+  book = { rooms: new Map(), dialogs: new Map(), names: new Map() }; // names: of UUIDs
   actors = [];
   doors = [];
   cables = [];
@@ -102,7 +103,10 @@ const ROOMS = [
 
 // Who has connected once has a number and a UUID.
 async function make_users(play, users) {
-  for (const user of users) await (await ConcordClient.open(play.world.nodes[0], user)).close();
+  for (const user of users) {
+    await (await ConcordClient.open(play.world.nodes[0], user)).close();
+    play.book.names.set(uuid_of('user', user), user);
+  }
 }
 
 async function make_rooms(play, users) {
@@ -209,6 +213,7 @@ async function come_again(play) {
   await verdict.all_outcomes(play);
   await verdict.all_shown(play);
   await verdict.all_read(play);
+  await verdict.presence_right(play);
 }
 
 async function judge(play, memory_before_kb) {
@@ -224,6 +229,7 @@ async function judge(play, memory_before_kb) {
   await verdict.in_order(play);
   await verdict.nothing_ephemeral_kept(play);
   play.over = true;
+  await verdict.goings_told(play);
   await Promise.all(play.actors.map(({ client }) => client.close()));
   await Promise.all(play.living);
   await verdict.nodes_empty(play, { memory_before_kb, sanitized: Boolean(process.env.PARLEY_SANITIZED) });

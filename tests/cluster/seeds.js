@@ -30,6 +30,13 @@ function folder_of(shape, seed) {
   return `${RESULTS}/${shape}-${seed}`;
 }
 
+// The command that plays it again.
+function again({ seed, seconds, shape, faults, environment }) {
+  const binary = environment.PARLEY_BIN ?? program();
+  const only = faults ? ` --faults ${faults}` : '';
+  return `PARLEY_BIN=${binary} tests/cluster/run.sh --seeds ${seed} --seconds ${seconds} --redis ${shape}${only}`;
+}
+
 // One seed in a process of its own; {ok, text}. `environment` is added to this process's.
 export async function play_apart({ seed, seconds, shape, faults, environment = {}, logs = folder_of(shape, seed) }) {
   rmSync(logs, { recursive: true, force: true });
@@ -48,7 +55,7 @@ export async function play_apart({ seed, seconds, shape, faults, environment = {
   }
   const ok = child.code === 0;
   if (ok) rmSync(logs, { recursive: true, force: true });
-  else child.lines.push(`  all of it is in ${logs}`);
+  else child.lines.push(`  all of it is in ${logs}`, `  again: ${again({ seed, seconds, shape, faults, environment })}`);
   return { ok, text: child.lines.join('\n') };
 }
 

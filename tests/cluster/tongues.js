@@ -2,18 +2,20 @@
 //
 //   open    connects
 //   say     sends an item {id, text, to}; `to` is {room} or {user}
-//   hear    one frame: gives {shown, answers, refused, readable, marked, online}, each a list:
+//   hear    one frame: gives {shown, answers, refused, readable, marked, online, there}, each a list:
 //           shown      texts, as they were shown
 //           answers    ids of items that are stored
 //           refused    {id, code}; id null: one of them, nobody knows which
 //           readable   what can be marked as read: {mark, text}
 //           marked     marks that have been carried out
 //           unmarked   marks that were refused
-//           online     [user, whether they are]
+//           online     [user, whether they are], of contacts
+//           there      [user, whether they are], of who attends the lobby
 //   mark    marks one as read, where the protocol can
 //   resends whether an item can be sent again, and is then the same message
 //   owed    whether members are shown what a room's log said while they were away
 //   keeps   whether what is said in it is stored
+//   greets  whether a newcomer is told of their own coming
 
 import { ChatClient, ConcordClient, LOBBY, MessagingClient, RoomsClient, SimpleClient } from '../lib/client.js';
 
@@ -21,10 +23,13 @@ const options = (handshake_ms) => ({ handshake_ms });
 
 export const dialog_of = (one, other) => [one, other].sort().join('|');
 
+const COMINGS = { user_connected: true, user_disconnected: false, enter: true, exit: false };
+
 const simple = {
   resends: true,
   owed: false,
   keeps: true,
+  greets: true,
   open: (node, actor, ms) => SimpleClient.open(node, actor.user, { ...options(ms), parameters: { room: actor.room } }),
   say(client, { id, text, to }) {
     const address = to.user ?? `#${to.room}`;
@@ -32,6 +37,7 @@ const simple = {
   },
   hear(frame) {
     if (frame.type === 'message_sent') return { shown: [frame.message] };
+    if (frame.type in COMINGS) return { there: [[frame.username, COMINGS[frame.type]]] };
     if (frame.type !== 'reply') return {};
     if (frame.error === null) return { answers: [frame.payload_id] };
     return { refused: [{ id: frame.payload_id, code: frame.error }] };
@@ -109,9 +115,12 @@ const rooms = {
   say(client, { text, to }, { user, book }) {
     client.say(to.room ? book.rooms.get(to.room).uuid : book.dialogs.get(dialog_of(user, to.user)).uuid, text);
   },
-  hear(frame, client) {
+  hear(frame, client, actor) {
     if (frame.type === 'ping') client.send({ type: 'pong', time: frame.time });
     if (frame.type === 'error') return { refused: [{ id: null, code: frame.error }] };
+    if (frame.type in COMINGS && frame.room_id === LOBBY.uuid) {
+      return { there: [[actor.book.names.get(frame.user_id), COMINGS[frame.type]]] };
+    }
     return frame.type === 'message' ? { shown: [frame.content] } : {};
   },
 };

@@ -161,12 +161,24 @@ async function session_faults(play) {
 // Who hears the lobby: it is the room of simple connections there, and all others are its members.
 async function lobby_faults(play) {
   const attendance = await play.redis.hash('parley:room:{lobby}:attendance');
-  const there = play.actors.filter((actor) => actor.is_connected && (actor.protocol !== 'simple' || actor.room === 'lobby'));
+  const there = play.actors.filter((actor) => actor.is_connected && actor.attends);
   const faults = same('the lobby', Object.keys(attendance), there.map(({ user }) => user));
   for (const [user, sessions] of Object.entries(attendance)) {
     if (sessions.split(' ').length !== 1) faults.push(`sessions of ${user} in the lobby: ${sessions}`);
   }
   return faults;
+}
+
+// What simple's and rooms' clients were told of who attends the lobby: of who did before and still
+// does, nothing.
+function told_faults(play) {
+  const there = new Set(play.actors.filter((actor) => actor.is_connected && actor.attends).map(({ user }) => user));
+  return play.actors.filter((actor) => actor.is_told && actor.is_connected).flatMap((actor) => {
+    const wrong = [...actor.there].filter(([user, is_there]) => is_there !== there.has(user));
+    const faults = wrong.map(([user, is_there]) => `${actor.label} was told last that ${user} has ${is_there ? 'come' : 'left'}`);
+    if (actor.tongue.greets && !actor.there.has(actor.user)) faults.push(`${actor.label} was not told of itself`);
+    return faults;
+  });
 }
 
 // What chat's clients were told of their contacts.
@@ -184,7 +196,20 @@ async function contact_faults(play) {
 
 export async function presence_right(play) {
   await none_left('presence is right', async () => {
-    return [...(await session_faults(play)), ...(await lobby_faults(play)), ...(await contact_faults(play))];
+    return [...(await session_faults(play)), ...(await lobby_faults(play)), ...(await contact_faults(play)), ...told_faults(play)];
+  }, QUIET_MS);
+}
+
+// All go, but those who are told of it: of everybody, whatever they missed before.
+export async function goings_told(play) {
+  const staying = play.actors.filter((actor) => actor.is_told);
+  const going = play.actors.filter((actor) => !actor.is_told);
+  await Promise.all(going.map(({ client }) => client.close()));
+  await none_left('those who stay are told who has gone', () => {
+    return staying.flatMap((actor) => {
+      const unknown = going.filter((other) => other.attends && actor.there.get(other.user) !== false);
+      return unknown.map(({ user }) => `${actor.label} was not told that ${user} has gone`);
+    });
   }, QUIET_MS);
 }
 

@@ -42,16 +42,30 @@ export function temporary_folder(name) {
   return folder;
 }
 
-// A port that the system just gave out and took back.
-export function free_port() {
-  return new Promise((resolve, reject) => {
+// Ports below those that the system takes for connections: what is killed finds its port free when
+// it is started again. Drawn, so that tests that run side by side seldom try the same one.
+const FIRST_PORT = 12000;
+const LAST_PORT = Number(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split(/\s+/)[0]) - 1;
+const PORT_TRIES = 100;
+const given_out = new Set();
+
+function is_free(port) {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
+    server.once('error', () => resolve(false));
+    server.listen({ port, host: '0.0.0.0', exclusive: true }, () => server.close(() => resolve(true)));
   });
+}
+
+// A port at which nobody listens, whatever the address; this process is never given it again.
+export async function free_port() {
+  for (let i = 0; i < PORT_TRIES; i++) {
+    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
+    if (given_out.has(port) || !(await is_free(port))) continue;
+    given_out.add(port);
+    return port;
+  }
+  throw new Error(`no port is free between ${FIRST_PORT} and ${LAST_PORT}`);
 }
 
 // The processes that this one has started, by what Linux tells of it.
