@@ -19,10 +19,19 @@
 #include "tls.h"
 
 enum {
-  PATIENCE_MS = 10000, /* for a head to arrive, and for Redis to answer */
+  PATIENCE_MS = 10000,         /* for a head to arrive, and for Redis to answer */
+  REQUEST_PATIENCE_MS = 20000, /* for a body, and what is asked */
+  ANSWER_PATIENCE_MS = 60000,  /* for a response to be read */
   SURPLUS_PATIENCE_MS = 1000,
   LINGER_SECONDS = 1, /* for a peer to read why it was dropped */
 };
+
+/* Nothing is read any more: each piece of a body would put the end off. */
+static void drop(struct door *door)
+{
+  loop_hold(door->wsi, true);
+  lws_set_timeout(door->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+}
 
 static void on_impatient(struct node *node, struct node_timer *timer)
 {
@@ -32,8 +41,8 @@ static void on_impatient(struct node *node, struct node_timer *timer)
     door_refuse(door, ERR_UNAVAILABLE);
   else if (door->state == DOOR_WAITING)
     door_refuse(door, ERR_OVERLOADED);
-  else if (door->state == DOOR_NEW)
-    lws_set_timeout(door->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+  else if (door->state == DOOR_NEW || door->state == DOOR_HTTP)
+    drop(door);
 }
 
 static void read_peer(struct door *door)
@@ -172,8 +181,8 @@ static void say_continue(struct door *door)
 
 static bool plain_request(struct door *door, const struct request_head *head)
 {
-  if (head->chunked) { /* libwebsockets reads no chunks */
-    answer_and_drop(door, ERR_LENGTH_REQUIRED);
+  if (head->chunked || !head->known_method) { /* libwebsockets reads no chunks */
+    answer_and_drop(door, head->chunked ? ERR_LENGTH_REQUIRED : ERR_UNSUPPORTED);
     return false;
   }
   /* libwebsockets would read the next request together with this one, past the door. One that
@@ -182,10 +191,10 @@ static bool plain_request(struct door *door, const struct request_head *head)
     answer_and_drop(door, ERR_UNSUPPORTED);
     return false;
   }
-  node_timer_stop(door->node, &door->patience);
+  node_timer_set(door->node, &door->patience, REQUEST_PATIENCE_MS);
   if (head->expects_continue) say_continue(door);
   door->exchange = exchange_begin(door, head);
-  if (door->surplus && door->exchange) {
+  if (door->surplus && !exchange_is_page(door->exchange)) {
     answer_and_drop(door, (enum err)door->surplus);
     return false;
   }
@@ -328,6 +337,13 @@ enum err door_verdict(struct lws *wsi)
   return door->state == DOOR_REFUSED ? (enum err)door->refusal : ERR_UNAVAILABLE;
 }
 
+void door_answered(struct lws *wsi)
+{
+  struct door *door = door_of(wsi);
+  door->answered = true;
+  node_timer_set(door->node, &door->patience, ANSWER_PATIENCE_MS);
+}
+
 void door_request_done(struct lws *wsi)
 {
   struct door *door = door_of(wsi);
@@ -336,6 +352,7 @@ void door_request_done(struct lws *wsi)
   give_back_session(door);
   if (door->exchange) exchange_end(door->exchange);
   door->exchange = NULL;
+  door->answered = false;
   uncount(door);
   (void)count_peer(door); /* behind a proxy the next request may be another client's */
   door->state = DOOR_NEW;

@@ -42,7 +42,7 @@ struct door {
   struct node *node;
   struct lws *wsi;
   struct session *session;   /* from admission on */
-  struct exchange *exchange; /* a request to a REST surface, until it is answered */
+  struct exchange *exchange; /* a plain request, until it is answered */
   struct bucket requests;
   struct pace_place place;
   struct ip ip;        /* the client's, as it is counted */
@@ -52,6 +52,7 @@ struct door {
   uint8_t surplus;     /* enum err: the limit that it is over; it may look at pages, no more */
   bool turn;           /* it has waited for its turn, which has come */
   bool waits_for_more; /* the socket's low-water mark is raised */
+  bool answered;       /* the exchange's response is written, and may still be on its way */
 };
 
 /* Connections over a limit that are there all the same, so that they are told so and an operator
@@ -83,7 +84,10 @@ enum err door_verdict(struct lws *wsi);
  * its first one is closed with 1002. */
 void door_watch_first_frame(struct door *door);
 
-/* The response to a plain request is written: the next one comes through the door. */
+/* The response to a plain request is written, and has so long to leave. */
+void door_answered(struct lws *wsi);
+
+/* It has left: the next request comes through the door. */
 void door_request_done(struct lws *wsi);
 
 static inline struct door *door_of(struct lws *wsi)

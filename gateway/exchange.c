@@ -8,7 +8,6 @@
 #include "commands.h"
 #include "directory.h"
 #include "dispatch.h"
-#include "loop.h"
 #include "metrics.h"
 
 struct exchange {
@@ -19,9 +18,9 @@ struct exchange {
   struct request head; /* slices of the arena */
   struct http_match match;
   struct http_call call;
-  size_t length; /* of the body, as the head says */
   struct text body;
   struct http_response response;
+  uint64_t length, received;                 /* of the body: as the head has it, and so far */
   bool too_large, running, preflight, known; /* known: it is a caller */
   bool ready;                                /* the response is */
 };
@@ -204,17 +203,14 @@ struct exchange *exchange_begin(struct door *door, const struct request_head *he
       .origin = keep(exchange, head->request.origin),
   };
   exchange->call.head = &exchange->head;
-  exchange->length = head->length;
   exchange->caller.node = door->node;
   exchange->caller.answer = answer;
+  exchange->length = head->length;
   exchange->response.content_type = "application/json";
   exchange->response.last = head->has_body && !head->has_length;
   enum err err =
       http_find(&exchange->arena, exchange->head.method, exchange->head.path, &exchange->match);
-  if (err == ERR_NOT_FOUND) {
-    exchange_free(exchange);
-    return NULL;
-  }
+  if (err == ERR_NOT_FOUND) return exchange;
   exchange->caller.protocol = exchange->match.protocol;
   exchange->caller.protocol_index = metric_protocol_index(exchange->match.protocol);
   exchange->response.origin = exchange->head.origin;
@@ -224,22 +220,32 @@ struct exchange *exchange_begin(struct door *door, const struct request_head *he
   return exchange;
 }
 
-void exchange_body(struct exchange *exchange, struct slice piece)
+bool exchange_body(struct exchange *exchange, struct slice piece)
 {
   size_t most = exchange->caller.node->config->message_bytes;
+  uint64_t missing = exchange->length - exchange->received;
+  if (piece.len > missing) {
+    piece.len = missing;
+    exchange->response.last = true;
+  }
+  exchange->received += piece.len;
   exchange->too_large = exchange->too_large || exchange->body.len + piece.len > most;
   if (!exchange->too_large) text_append(&exchange->body, piece);
+  return exchange->received == exchange->length;
+}
+
+static bool asks_too_often(struct exchange *exchange)
+{
+  struct node *node = exchange->caller.node;
+  struct bucket_rate rate = {node->config->frames_per_second, node->config->frames_burst};
+  return bucket_take(&exchange->door->requests, rate, 1, node->now_ms) != BUCKET_OK;
 }
 
 /* Before anything is asked of Redis. */
 static enum err check(struct exchange *exchange)
 {
-  struct node *node = exchange->caller.node;
-  const struct config *config = node->config;
-  struct bucket_rate rate = {config->frames_per_second, config->frames_burst};
   if (!exchange->match.route) return ERR_BAD_METHOD;
-  if (bucket_take(&exchange->door->requests, rate, 1, node->now_ms) != BUCKET_OK)
-    return ERR_RATE_LIMITED;
+  if (asks_too_often(exchange)) return ERR_RATE_LIMITED;
   if (exchange->too_large) return ERR_TOO_LARGE;
   exchange->call.body = text_slice(&exchange->body);
   if (!exchange->body.len) return ERR_OK;
@@ -251,11 +257,36 @@ bool exchange_is_head(const struct exchange *exchange)
   return slice_is(exchange->head.method, "HEAD");
 }
 
+bool exchange_has_run(const struct exchange *exchange)
+{
+  return exchange->running;
+}
+
+bool exchange_is_page(const struct exchange *exchange)
+{
+  return !exchange->match.protocol;
+}
+
+static void answer_page(struct exchange *exchange)
+{
+  struct http_response *response = &exchange->response;
+  if (asks_too_often(exchange)) {
+    fail(exchange, ERR_RATE_LIMITED);
+    return;
+  }
+  enum err err =
+      http_page(exchange->caller.node, exchange->head.method, exchange->head.path, response);
+  finish(exchange, err, response->status);
+}
+
 void exchange_run(struct exchange *exchange)
 {
   if (exchange->running) return;
   exchange->running = true;
-  loop_hold(exchange->door->wsi, true);
+  if (exchange_is_page(exchange)) {
+    answer_page(exchange);
+    return;
+  }
   bool welcome = config_allows_origin(exchange->caller.node->config, exchange->head.origin);
   enum err err = !welcome ? ERR_FORBIDDEN : exchange->preflight ? ERR_OK : check(exchange);
   if (!welcome) exchange->response.origin = (struct slice){0};

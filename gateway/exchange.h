@@ -1,4 +1,4 @@
-/* An exchange: one HTTP request to a REST surface, and its response.
+/* An exchange: one plain HTTP request, to a REST surface or for a page, and its response.
  *
  *   door (head) ─► route ─► body ─► credential ─► decode ─► dispatch ─► encode ─► response
  *                    └── what fails on the way is the response ──────────────────┘
@@ -16,20 +16,28 @@
 
 struct exchange;
 
-/* For a request whose path belongs to a REST surface, or that asks on behalf of a browser
- * what it may do there (OPTIONS); NULL for any other. Copies the head. */
+/* For a request that the door has let through. Copies the head. What no REST surface knows is
+ * asked of the pages. */
 struct exchange *exchange_begin(struct door *door, const struct request_head *head);
 
-/* A piece of the body; more than the limit is dropped, and the answer is too_large. */
-void exchange_body(struct exchange *exchange, struct slice piece);
+/* A piece of the body; more than the limit is dropped, and the answer is too_large. True: it is
+ * whole. What is no part of it any more (libwebsockets gives what came behind as well) is
+ * dropped too, and the connection ends with the response. */
+bool exchange_body(struct exchange *exchange, struct slice piece);
 
 /* libwebsockets has read the head. A body that is too large to be read and forgotten is not waited
  * for; where there is none, the request is whole. */
 void exchange_start(struct exchange *exchange);
 
-/* The request is whole. Called again, it does nothing. What the client says next waits in the
- * socket; when the response is ready the socket's next writable event is asked for. */
+/* The request is whole. Called again, it does nothing. When the response is ready the socket's
+ * next writable event is asked for. */
 void exchange_run(struct exchange *exchange);
+
+/* Was it carried out, or refused, by now? */
+bool exchange_has_run(const struct exchange *exchange);
+
+/* Is no REST surface asked, but for a page? */
+bool exchange_is_page(const struct exchange *exchange);
 
 /* Is only the response's head wanted? */
 bool exchange_is_head(const struct exchange *exchange);

@@ -11,7 +11,11 @@
 #include "metrics.h"
 #include "protocol.h"
 
-enum { HEADER_BYTES = 4096, LENGTH_TEXT_BYTES = 24, STATUS_TOO_MANY_REQUESTS = 429 };
+enum {
+  HEADER_BYTES = 2048 + REQUEST_HEAD_MAX_BYTES, /* an Origin comes back */
+  LENGTH_TEXT_BYTES = 24,
+  STATUS_TOO_MANY_REQUESTS = 429,
+};
 
 static void write_error(struct http_response *response, enum err err)
 {
@@ -69,14 +73,17 @@ static const struct {
     {"/metrics", show_metrics},
 };
 
-static enum err route(struct node *node, int method, struct slice path,
-                      struct http_response *response)
+enum err http_page(struct node *node, struct slice method, struct slice path,
+                   struct http_response *response)
 {
   enum err err = ERR_NOT_FOUND;
+  response->status = HTTP_STATUS_OK;
+  response->content_type = "text/plain; charset=utf-8";
   for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
     if (!slice_is(path, pages[i].path)) continue;
-    err = method == LWSHUMETH_GET || method == LWSHUMETH_HEAD ? ERR_OK : ERR_BAD_METHOD;
+    err = slice_is(method, "GET") || slice_is(method, "HEAD") ? ERR_OK : ERR_BAD_METHOD;
     if (err == ERR_OK) err = pages[i].show(node, response);
+    if (err == ERR_BAD_METHOD) response->allowed = SLICE("GET");
     break;
   }
   if (err != ERR_OK && !response->body.len) write_error(response, err);
@@ -154,64 +161,87 @@ static int write_response(struct lws *wsi, const struct http_response *response,
 }
 
 /* By hand, for libwebsockets takes a request that asks for an upgrade for one of HTTP/1.0. */
-static int write_last_response(struct lws *wsi, enum err err, const struct http_response *response,
-                               bool with_body)
+int http_write_error(struct lws *wsi, enum err err)
 {
+  struct http_response response = {0};
   struct text bytes = {0};
+  write_error(&response, err);
   text_append(&bytes, (struct slice){(char[LWS_PRE]){0}, LWS_PRE});
-  text_append_format(&bytes, "HTTP/1.1 %d %.*s\r\n", response->status, SLICE_ARG(err_code(err)));
+  text_append_format(&bytes, "HTTP/1.1 %d %.*s\r\n", response.status, SLICE_ARG(err_code(err)));
   /* RFC 6455, 4.4: a version that we do not speak is told which one we do. */
   if (err == ERR_BAD_VERSION) text_append(&bytes, SLICE("Sec-WebSocket-Version: 13\r\n"));
-  if (http_may_retry(response->status)) text_append(&bytes, SLICE(HTTP_RETRY_AFTER));
+  if (http_may_retry(response.status)) text_append(&bytes, SLICE(HTTP_RETRY_AFTER));
   text_append_format(&bytes,
                      "Content-Type: %s\r\nContent-Length: %zu\r\n"
                      "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
                      "Connection: close\r\n\r\n",
-                     response->content_type, response->body.len);
-  if (with_body) text_append(&bytes, text_slice(&response->body));
+                     response.content_type, response.body.len);
+  text_append(&bytes, text_slice(&response.body));
   int written = lws_write(wsi, (unsigned char *)bytes.data + LWS_PRE, bytes.len - LWS_PRE,
                           LWS_WRITE_HTTP_FINAL);
+  text_free(&response.body);
   text_free(&bytes);
   return written < 0 ? -1 : 0;
 }
 
-int http_write_error(struct lws *wsi, enum err err)
+/* ---- requests ------------------------------------------------------------------------ */
+
+/* Nothing is read of a connection while its request is carried out and answered, and nothing
+ * looked at that has been read already: libwebsockets would take it for the next head, and
+ * forget where it was. */
+static void look_away(struct lws *wsi)
 {
-  struct http_response response = {0};
-  write_error(&response, err);
-  int result = write_last_response(wsi, err, &response, true);
-  text_free(&response.body);
-  return result;
+  loop_hold(wsi, true);
+  lws_rx_flow_control(wsi, 0);
 }
 
-/* What the request asks for, whose method is given back. */
-static int answer(struct node *node, struct lws *wsi, struct http_response *response)
+/* Where it may not look at anything, it does not write either. */
+void http_about_to_write(struct lws *wsi)
 {
-  char *path;
-  int path_len;
-  *response =
-      (struct http_response){.status = HTTP_STATUS_OK, .content_type = "text/plain; charset=utf-8"};
-  int method = lws_http_get_uri_and_method(wsi, &path, &path_len);
-  enum err err =
-      route(node, method, (struct slice){path, path_len > 0 ? (size_t)path_len : 0}, response);
-  metric_add_at(METRIC_HTTP_REQUESTS, err, 1);
-  return method;
+  const struct door *door = door_of(wsi);
+  if (door && door->exchange && exchange_response(door->exchange)) lws_rx_flow_control(wsi, 1);
 }
 
-void http_handle_last(struct node *node, struct lws *wsi)
+int http_handle(struct lws *wsi)
 {
-  struct http_response response;
-  int method = answer(node, wsi, &response);
-  /* The connection ends in any case. */
-  (void)write_last_response(wsi, ERR_OK, &response, method != LWSHUMETH_HEAD);
-  text_free(&response.body);
+  struct door *door = door_of(wsi);
+  struct exchange *exchange = door ? door->exchange : NULL;
+  /* It came behind another one, and the door has not seen it. */
+  if (!exchange || exchange_has_run(exchange)) return -1;
+  exchange_start(exchange);
+  if (exchange_has_run(exchange)) look_away(wsi);
+  return 0;
+}
+
+void http_body(struct lws *wsi, struct slice piece)
+{
+  struct door *door = door_of(wsi);
+  struct exchange *exchange = door ? door->exchange : NULL;
+  if (!exchange || exchange_has_run(exchange) || !exchange_body(exchange, piece)) return;
+  exchange_run(exchange);
+  look_away(wsi);
+}
+
+static void ignore_name(const char *name, int len, void *arg)
+{
+  (void)name;
+  (void)len;
+  (void)arg;
+}
+
+/* Between two requests libwebsockets has a table of fields only where it has read something
+ * that came behind the first, which the door then has not seen. */
+static bool has_read_on(struct lws *wsi)
+{
+  return lws_hdr_custom_name_foreach(wsi, ignore_name, NULL) == 0;
 }
 
 /* The next request may come, or the connection ends. */
 static int done(struct lws *wsi, bool last)
 {
   const struct door *door = door_of(wsi);
-  if (lws_http_transaction_completed(wsi) || last || (door && door->surplus)) return -1;
+  loop_hold(wsi, false);
+  if (last || door->surplus || lws_http_transaction_completed(wsi) || has_read_on(wsi)) return -1;
   door_request_done(wsi);
   return 0;
 }
@@ -222,24 +252,11 @@ int http_writable(struct lws *wsi)
   const struct http_response *response =
       door && door->exchange ? exchange_response(door->exchange) : NULL;
   if (!response) return 0;
-  bool last = response->last;
-  loop_hold(wsi, false);
-  if (write_response(wsi, response, !exchange_is_head(door->exchange))) return -1;
-  return done(wsi, last);
-}
-
-int http_handle(struct node *node, struct lws *wsi)
-{
-  struct http_response response;
-  struct door *door = door_of(wsi);
-  if (door && door->exchange) {
-    exchange_start(door->exchange);
-    return 0;
+  if (!door->answered) {
+    door_answered(wsi);
+    if (write_response(wsi, response, !exchange_is_head(door->exchange))) return done(wsi, true);
   }
-  int method = answer(node, wsi, &response);
-  int result = write_response(wsi, &response, method != LWSHUMETH_HEAD);
-  text_free(&response.body);
-  if (result) return -1;
-  return done(wsi, (method != LWSHUMETH_GET && method != LWSHUMETH_HEAD) ||
-                       lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0);
+  if (!lws_partial_buffered(wsi)) return done(wsi, response->last);
+  lws_callback_on_writable(wsi);
+  return 0;
 }

@@ -19,16 +19,23 @@ struct http_response {
                          * libwebsockets waits for one where a PUT or POST says nothing of it */
 };
 
-/* LWS_CALLBACK_HTTP: answers the request. 0, or -1: libwebsockets is to close. */
-int http_handle(struct node *node, struct lws *wsi);
+/* The page at `path`, into a response that is empty: its status, type and body. ERR_OK, or what
+ * the response says: ERR_NOT_FOUND, ERR_BAD_METHOD, ERR_UNAVAILABLE (readiness). */
+enum err http_page(struct node *node, struct slice method, struct slice path,
+                   struct http_response *response);
+
+/* LWS_CALLBACK_HTTP: the head was read. 0, or -1: libwebsockets is to close. */
+int http_handle(struct lws *wsi);
+
+/* LWS_CALLBACK_HTTP_BODY. */
+void http_body(struct lws *wsi, struct slice piece);
+
+/* loop.h's gate. */
+void http_about_to_write(struct lws *wsi);
 
 /* LWS_CALLBACK_HTTP_WRITEABLE: writes the response of the connection's exchange, once it is
  * there. 0, or -1: libwebsockets is to close. */
 int http_writable(struct lws *wsi);
-
-/* http_handle for a request that offers to go on in another protocol, not WebSocket: it is
- * answered as if it did not, and the connection is to end. */
-void http_handle_last(struct node *node, struct lws *wsi);
 
 /* Refuses an upgrade: {"error":code,"message":text}, and the connection is to end. 0, or
  * -1: it could not be written. */

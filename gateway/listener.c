@@ -11,10 +11,10 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "door.h"
-#include "exchange.h"
 #include "http_server.h"
 #include "loop.h"
 #include "protocol.h"
+#include "request_head.h"
 #include "session.h"
 #include "tls.h"
 
@@ -22,7 +22,7 @@ enum {
   /* Idle memory against pieces: a message up to this long arrives in one. */
   RECEIVE_BYTES = 512,
   SERVICE_BYTES = 64 * 1024,
-  HEAD_BYTES = 8192,
+  HEAD_BYTES = 2 * REQUEST_HEAD_MAX_BYTES, /* with what it notes of each field */
   HANDSHAKE_SECONDS = 10,
   KEEPALIVE_SECONDS = 60,
   SUBPROTOCOL_BYTES = 64,
@@ -53,10 +53,10 @@ static int on_confirm_upgrade(struct lws *wsi, void *in, size_t len)
 {
   (void)len;
   /* To another protocol (h2c) we do not upgrade, which a server may (RFC 9110, 7.8); a
-   * libwebsockets built with HTTP/2 would. */
+   * libwebsockets built with HTTP/2 would. It looks here again, and goes on as if nobody asked. */
   if (strcasecmp(in, "websocket") != 0) {
-    http_handle_last(node_of(wsi), wsi);
-    return -1;
+    *(char *)in = '\0';
+    return 0;
   }
   enum err err = door_verdict(wsi);
   if (err == ERR_OK) return 0;
@@ -114,22 +114,21 @@ static int on_http(struct lws *wsi, void *in, size_t len)
 {
   (void)in;
   (void)len;
-  return http_handle(node_of(wsi), wsi);
+  return http_handle(wsi);
 }
 
 static int on_body(struct lws *wsi, void *in, size_t len)
 {
-  struct door *door = door_of(wsi);
-  if (door && door->exchange) exchange_body(door->exchange, (struct slice){in, len});
+  http_body(wsi, (struct slice){in, len});
   return 0;
 }
 
+/* on_body has seen that; libwebsockets would answer in our place. */
 static int on_body_whole(struct lws *wsi, void *in, size_t len)
 {
-  struct door *door = door_of(wsi);
+  (void)wsi;
   (void)in;
   (void)len;
-  if (door && door->exchange) exchange_run(door->exchange);
   return 0;
 }
 
@@ -220,7 +219,7 @@ static bool accept_tls(struct node *node)
 
 bool listener_start(struct node *node)
 {
-  static const struct loop_gate gate = {door_readable, door_scant};
+  static const struct loop_gate gate = {door_readable, door_scant, http_about_to_write};
   /* Its keepalive keeps a sorted list, which makes accepting linear; pings are proof.c's. */
   static const lws_retry_bo_t no_keepalive = {.secs_since_valid_ping = 0,
                                               .secs_since_valid_hangup = 0};

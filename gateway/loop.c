@@ -141,6 +141,7 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
     what &= ~EV_READ;
     if (!(what & EV_WRITE)) return;
   }
+  if (slot && (what & EV_WRITE)) loop->gate->writable(slot->wsi);
   short ready = (short)(((what & EV_READ) ? POLLIN : 0) | ((what & EV_WRITE) ? POLLOUT : 0));
   struct lws_pollfd poll_fd = {.fd = fd, .events = ready, .revents = ready};
   loop->received = 0;

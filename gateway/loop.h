@@ -17,9 +17,13 @@ struct loop_gate {
   /* The connection has bytes to read (or ended). True: libwebsockets reads them.
    * False: not now; called again at the next readability, unless it is held. */
   bool (*readable)(struct lws *wsi);
+
   /* libwebsockets was given something to read, and what it made of it is nearly nothing: pings,
    * empty fragments, a message drop by drop. The connection may be closed here, not freed. */
   void (*scant)(struct lws *wsi);
+
+  /* libwebsockets is about to write to the connection. */
+  void (*writable)(struct lws *wsi);
 };
 
 /* Sets event_lib_custom and foreign_loops in `info`; `base` and `gate` outlive the
@@ -39,7 +43,7 @@ void loop_received(struct lws *wsi, size_t bytes);
 void loop_read_counted(struct lws *wsi);
 
 /* Not readable until it is let go; the gate is not called meanwhile. Letting go asks
- * it again at once. */
+ * it again at once. libwebsockets may still have read bytes before. */
 void loop_hold(struct lws *wsi, bool held);
 
 #endif

@@ -2,9 +2,9 @@
 // kept or lost. What each route does is tested with its surface.
 
 import assert from 'node:assert/strict';
-import { createConnection } from 'node:net';
 import { http } from '../lib/http.js';
-import { waitFor, within } from '../lib/wait.js';
+import { within } from '../lib/wait.js';
+import { Wire } from '../lib/wire.js';
 import { scene, use_world } from '../lib/world.js';
 
 const ORIGIN = 'https://chat.example';
@@ -19,27 +19,6 @@ const json = (value, headers = {}) => ({
   headers: { 'content-type': 'application/json', ...headers },
   body: typeof value === 'string' ? value : JSON.stringify(value),
 });
-
-// One connection by hand: writes, and gives all that came back when `done` says so.
-class Wire {
-  received = '';
-
-  constructor(node) {
-    this.socket = createConnection({ port: node.port, host: '127.0.0.1', noDelay: true });
-    this.socket.on('data', (bytes) => { this.received += bytes.toString('latin1'); });
-    this.socket.on('error', () => {});
-    this.ended = new Promise((resolve) => { this.socket.once('close', resolve); });
-  }
-
-  write(text) {
-    this.socket.write(text);
-    return this;
-  }
-
-  until(pattern) {
-    return waitFor(`${pattern} on the wire`, () => this.received.match(pattern));
-  }
-}
 
 const request = (method, path, body = '', headers = []) =>
   [`${method} ${path} HTTP/1.1`, 'Host: parley', ...headers, `Content-Length: ${body.length}`, '', body].join('\r\n');
