@@ -357,26 +357,6 @@ static void refuse_message(struct session *session, enum err err)
   dispatch(&session->caller, &refused);
 }
 
-static void handle_message(struct session *session, struct slice message)
-{
-  static struct arena arena;
-  session->frames_in++;
-  metric_add_at(METRIC_FRAMES_IN, session->caller.protocol_index, 1);
-  if (session->message_error) {
-    refuse_message(session, (enum err)session->message_error);
-    return;
-  }
-  if (session->message_binary) {
-    refuse_message(session, ERR_MALFORMED);
-    return;
-  }
-  arena_reset(&arena);
-  struct decoding decoding = {.arena = &arena, .json = session->caller.node->json};
-  struct session_view view = session_view(session);
-  session->caller.protocol->decode(&view, message, &decoding);
-  dispatch(&session->caller, decoding.first);
-}
-
 /* The rates: what is over them is refused, far over them closed. */
 static enum err admit(struct session *session, size_t bytes, bool begins)
 {
@@ -397,6 +377,35 @@ static enum err admit(struct session *session, size_t bytes, bool begins)
 void session_scant(struct session *session)
 {
   if (session->state == SESSION_OPEN) (void)admit(session, 0, true);
+}
+
+/* A frame may hold thousands of items that are none, of two bytes each: the first one is the
+ * frame's own, each further one costs as much as a frame. */
+static void count_refusals(struct session *session, const struct command *command)
+{
+  while (command && (command = command->next))
+    if (command->kind == COMMAND_REFUSED) session_scant(session);
+}
+
+static void handle_message(struct session *session, struct slice message)
+{
+  static struct arena arena;
+  session->frames_in++;
+  metric_add_at(METRIC_FRAMES_IN, session->caller.protocol_index, 1);
+  if (session->message_error) {
+    refuse_message(session, (enum err)session->message_error);
+    return;
+  }
+  if (session->message_binary) {
+    refuse_message(session, ERR_MALFORMED);
+    return;
+  }
+  arena_reset(&arena);
+  struct decoding decoding = {.arena = &arena, .json = session->caller.node->json};
+  struct session_view view = session_view(session);
+  session->caller.protocol->decode(&view, message, &decoding);
+  count_refusals(session, decoding.first);
+  dispatch(&session->caller, decoding.first);
 }
 
 static void begin_message(struct session *session, bool binary)

@@ -191,6 +191,12 @@ test('fragments of a byte count as frames, many in one packet as well', async ()
   assert.equal(await raw.close_code(), 4429);
 });
 
+test('items that are none count as frames, many in one frame as well', async () => {
+  const raw = await upgrade(await node_with(...rates), 'items');
+  raw.send(`{"send":[${Array(1000).fill(0)}]}`);
+  assert.equal(await raw.close_code(), 4429);
+});
+
 test('a message that comes drop by drop is bounded', async () => {
   const node = await node_with(...rates);
   const raw = await upgrade(node, 'drops');
