@@ -23,7 +23,6 @@ struct acceptor {
   struct event *ready, *again;
   acceptor_fn *call;
   void *arg;
-  bool paused;
 };
 
 static void set_ready(struct acceptor *acceptor, bool wanted)
@@ -39,7 +38,7 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
   struct acceptor *acceptor = arg;
   (void)fd;
   (void)what;
-  if (!acceptor->paused) set_ready(acceptor, true);
+  set_ready(acceptor, true);
 }
 
 static void failed(struct acceptor *acceptor, int error)
@@ -55,7 +54,7 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
   struct acceptor *acceptor = arg;
   (void)what;
-  for (int i = 0; i < ACCEPTS_A_TURN && !acceptor->paused; i++) {
+  for (int i = 0; i < ACCEPTS_A_TURN; i++) {
     struct sockaddr_storage address = {0};
     socklen_t len = sizeof address;
     int yes = 1;
@@ -112,14 +111,6 @@ struct acceptor *acceptor_new(struct event_base *base, const char *listen, unsig
   acceptor->again = event_new(base, -1, 0, on_again, acceptor);
   set_ready(acceptor, true);
   return acceptor;
-}
-
-void acceptor_pause(struct acceptor *acceptor, bool paused)
-{
-  if (acceptor->paused == paused) return;
-  acceptor->paused = paused;
-  event_del(acceptor->again);
-  set_ready(acceptor, !paused);
 }
 
 void acceptor_free(struct acceptor *acceptor)

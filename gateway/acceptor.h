@@ -5,7 +5,6 @@
 #define PARLEY_GATEWAY_ACCEPTOR_H
 
 #include <event2/event.h>
-#include <stdbool.h>
 #include <sys/socket.h>
 
 struct acceptor;
@@ -17,9 +16,6 @@ typedef void acceptor_fn(void *arg, int fd, const struct sockaddr *address);
  * shared with the other workers (SO_REUSEPORT). NULL: errno says why it cannot. */
 struct acceptor *acceptor_new(struct event_base *base, const char *listen, unsigned port,
                               acceptor_fn *call, void *arg);
-
-/* Nobody is accepted until it is let go on. */
-void acceptor_pause(struct acceptor *acceptor, bool paused);
 
 void acceptor_free(struct acceptor *acceptor);
 

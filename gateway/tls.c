@@ -20,8 +20,8 @@
 #include "metrics.h"
 
 enum {
-  HANDSHAKES_AT_MOST = 1024, /* under way; more wait in the kernel: they cost a key exchange each */
-  HANDSHAKE_SECONDS = 10,
+  STEPS_A_TURN = 4, /* of handshakes: one may cost a signature, which is a millisecond with RSA */
+  HANDSHAKE_MS = 10000,
   LINGER_SECONDS = 10,        /* for what waits when one side has gone; each piece of it */
   WAITING_BYTES = 128 * 1024, /* of one direction; above, its source is not read */
   REASON_BYTES = 256,
@@ -29,12 +29,15 @@ enum {
 
 /* One connection. */
 struct conduit {
+  struct node_timer patience;  /* for the HANDSHAKE, in all */
   UT_hash_handle hh;           /* by fd, of those that are JOINED */
   struct conduit *prev, *next; /* all of them */
   struct tls *tls;
   enum { HANDSHAKE, JOINED, ENDING } state; /* ENDING: only what waits for one side is left */
-  struct bufferevent *outer, *inner;        /* the client's side; libwebsockets', once JOINED */
-  int fd;                                   /* libwebsockets' end */
+  struct event *ready;                      /* of the client's socket; HANDSHAKE only */
+  SSL *ssl;                                 /* NULL: it has said nothing yet; then it is outer's */
+  struct bufferevent *outer, *inner;        /* the client's side; libwebsockets'. Once JOINED */
+  int fd; /* the client's socket; libwebsockets' end, once JOINED */
   struct ip peer;
 };
 
@@ -43,7 +46,10 @@ struct tls {
   SSL_CTX *context;
   struct acceptor *acceptor;
   struct conduit *conduits, *joined; /* a list; a table by libwebsockets' descriptor */
-  unsigned handshakes;               /* under way */
+  struct address_counts addresses;   /* of handshakes under way */
+  unsigned handshakes;
+  struct timeval turn; /* of the loop, in which there were so many: */
+  unsigned steps;
 };
 
 /* ---- the certificate ------------------------------------------------------------------- */
@@ -77,6 +83,7 @@ static SSL_CTX *context_new(const char *cert, const char *key, char *error, size
   if (!context) return NULL;
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS); /* idle connections are the most */
+  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
   if (SSL_CTX_use_certificate_chain_file(context, cert) != 1)
     complain("tls-cert", cert, error, error_bytes);
@@ -106,22 +113,37 @@ static void unjoin(struct conduit *conduit)
   conduit->inner = NULL;
 }
 
-static void handshake_ended(struct tls *tls)
+/* The client's socket is somebody else's from here on, or closed. */
+static void handshake_ended(struct conduit *conduit)
 {
-  if (tls->handshakes-- == HANDSHAKES_AT_MOST && tls->acceptor)
-    acceptor_pause(tls->acceptor, false);
+  struct tls *tls = conduit->tls;
+  tls->handshakes--;
+  address_counts_leave(&tls->addresses, &conduit->peer);
+  node_timer_stop(tls->node, &conduit->patience);
+  event_free(conduit->ready);
+  conduit->ready = NULL;
+}
+
+/* Without waiting for the peer's close_notify (RFC 8446, 6.1). */
+static void close_outer(struct conduit *conduit)
+{
+  SSL *ssl = bufferevent_openssl_get_ssl(conduit->outer);
+  SSL_set_shutdown(ssl, SSL_RECEIVED_SHUTDOWN);
+  SSL_shutdown(ssl);
+  bufferevent_free(conduit->outer);
 }
 
 static void conduit_free(struct conduit *conduit)
 {
-  if (conduit->state == HANDSHAKE) handshake_ended(conduit->tls);
-  if (conduit->inner) unjoin(conduit);
   DL_DELETE(conduit->tls->conduits, conduit);
-  SSL *ssl = bufferevent_openssl_get_ssl(conduit->outer);
-  /* Without waiting for the peer's close_notify (RFC 8446, 6.1). */
-  SSL_set_shutdown(ssl, SSL_RECEIVED_SHUTDOWN);
-  SSL_shutdown(ssl);
-  bufferevent_free(conduit->outer);
+  if (conduit->inner) unjoin(conduit);
+  if (conduit->state == HANDSHAKE) {
+    handshake_ended(conduit);
+    SSL_free(conduit->ssl);
+    close(conduit->fd);
+  } else {
+    close_outer(conduit);
+  }
   free(conduit);
 }
 
@@ -166,6 +188,11 @@ static void end_side(struct conduit *conduit, const struct bufferevent *side)
 
 static void on_event(struct bufferevent *side, short what, void *arg);
 
+static void on_event(struct bufferevent *side, short what, void *arg)
+{
+  if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT)) end_side(arg, side);
+}
+
 /* The handshake is done: libwebsockets gets its end of a socket pair. */
 static void join(struct conduit *conduit)
 {
@@ -175,49 +202,110 @@ static void join(struct conduit *conduit)
     conduit_free(conduit);
     return;
   }
+  handshake_ended(conduit);
+  conduit->outer = bufferevent_openssl_socket_new(tls->node->base, conduit->fd, conduit->ssl,
+                                                  BUFFEREVENT_SSL_OPEN, BEV_OPT_CLOSE_ON_FREE);
+  bufferevent_openssl_set_allow_dirty_shutdown(conduit->outer, 1);
   conduit->inner = bufferevent_socket_new(tls->node->base, ends[0], BEV_OPT_CLOSE_ON_FREE);
   conduit->fd = ends[1];
   conduit->state = JOINED;
-  handshake_ended(tls);
   HASH_ADD_INT(tls->joined, fd, conduit);
-  bufferevent_set_timeouts(conduit->outer, NULL, NULL);
   bufferevent_setcb(conduit->outer, on_read, on_written, on_event, conduit);
   bufferevent_setcb(conduit->inner, on_read, on_written, on_event, conduit);
+  bufferevent_enable(conduit->outer, EV_READ | EV_WRITE);
   bufferevent_enable(conduit->inner, EV_READ | EV_WRITE);
-  on_read(conduit->outer, conduit); /* what came with the handshake */
   /* Where it is refused, libwebsockets closes its end, and on_event follows. */
   (void)lws_adopt_socket(tls->node->context, ends[1]);
 }
 
-static void on_event(struct bufferevent *side, short what, void *arg)
+/* ---- handshakes ---------------------------------------------------------------------------- */
+
+static void on_ready(evutil_socket_t fd, short what, void *arg);
+
+static void wait_for(struct conduit *conduit, short what)
+{
+  struct event_base *base = conduit->tls->node->base;
+  if (event_get_events(conduit->ready) & what) return;
+  event_del(conduit->ready);
+  event_assign(conduit->ready, base, conduit->fd, (short)(what | EV_PERSIST), on_ready, conduit);
+  event_add(conduit->ready, NULL);
+}
+
+/* Thousands of clients may say hello at once. The time that libevent remembers is one for each
+ * turn of the loop. */
+static bool has_turn(struct tls *tls)
+{
+  struct timeval turn;
+  event_base_gettimeofday_cached(tls->node->base, &turn);
+  if (!evutil_timercmp(&turn, &tls->turn, ==)) tls->steps = 0;
+  tls->turn = turn;
+  return tls->steps++ < STEPS_A_TURN;
+}
+
+static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
   struct conduit *conduit = arg;
-  if ((what & BEV_EVENT_CONNECTED) && conduit->state == HANDSHAKE)
+  (void)fd;
+  (void)what;
+  if (!has_turn(conduit->tls)) { /* its socket stays ready; it is not the client who is slow */
+    node_timer_set(conduit->tls->node, &conduit->patience, HANDSHAKE_MS);
+    return;
+  }
+  if (!conduit->ssl) {
+    conduit->ssl = SSL_new(conduit->tls->context);
+    SSL_set_accept_state(conduit->ssl);
+    SSL_set_fd(conduit->ssl, conduit->fd);
+  }
+  ERR_clear_error();
+  int result = SSL_do_handshake(conduit->ssl);
+  int error = SSL_get_error(conduit->ssl, result);
+  if (result == 1)
     join(conduit);
-  else if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT))
-    end_side(conduit, side);
+  else if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
+    wait_for(conduit, error == SSL_ERROR_WANT_READ ? EV_READ : EV_WRITE);
+  else
+    conduit_free(conduit);
+}
+
+static void on_impatient(struct node *node, struct node_timer *timer)
+{
+  (void)node;
+  conduit_free((struct conduit *)timer);
+}
+
+/* Who says nothing counts as well; once joined it is the door that counts. */
+static enum err check_limits(struct tls *tls, const struct ip *peer)
+{
+  const struct node *node = tls->node;
+  const struct config *config = node->config;
+  if (node->connections + tls->handshakes >= config->max_connections + DOOR_SURPLUS_MAX)
+    return ERR_OVERLOADED;
+  bool proxy = ip_networks_hold(&config->trusted_networks, peer);
+  unsigned limit = proxy ? 0 : config->max_connections_per_address;
+  return address_counts_enter(&tls->addresses, peer, limit) ? ERR_OK : ERR_RATE_LIMITED;
 }
 
 static void on_accept(void *arg, int fd, const struct sockaddr *address)
 {
   struct tls *tls = arg;
-  static const struct timeval patience = {HANDSHAKE_SECONDS, 0};
-  if (tls->node->connections >= tls->node->config->max_connections + DOOR_SURPLUS_MAX) {
-    metric_add_at(METRIC_UPGRADES_REFUSED, ERR_OVERLOADED, 1);
+  struct ip peer;
+  ip_from_socket(address, &peer);
+  enum err err = check_limits(tls, &peer);
+  if (err != ERR_OK) {
+    metric_add_at(METRIC_UPGRADES_REFUSED, err, 1);
     close(fd);
     return;
   }
   struct conduit *conduit = memory_zalloc(sizeof *conduit);
   conduit->tls = tls;
-  ip_from_socket(address, &conduit->peer);
+  conduit->fd = fd;
+  conduit->peer = peer;
+  tls->handshakes++;
   DL_APPEND(tls->conduits, conduit);
-  if (++tls->handshakes == HANDSHAKES_AT_MOST) acceptor_pause(tls->acceptor, true);
-  conduit->outer = bufferevent_openssl_socket_new(tls->node->base, fd, SSL_new(tls->context),
-                                                  BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
-  bufferevent_openssl_set_allow_dirty_shutdown(conduit->outer, 1);
-  bufferevent_setcb(conduit->outer, NULL, NULL, on_event, conduit);
-  bufferevent_set_timeouts(conduit->outer, &patience, &patience);
-  bufferevent_enable(conduit->outer, EV_READ | EV_WRITE);
+  conduit->patience.call = on_impatient;
+  node_timer_set(tls->node, &conduit->patience, HANDSHAKE_MS);
+  conduit->ready = event_new(tls->node->base, fd, EV_READ | EV_PERSIST, on_ready, conduit);
+  event_add(conduit->ready, NULL);
 }
 
 bool tls_peer(const struct tls *tls, int fd, struct ip *ip)
@@ -265,6 +353,7 @@ void tls_free(struct tls *tls)
   acceptor_free(tls->acceptor);
   tls->acceptor = NULL;
   while (tls->conduits) conduit_free(tls->conduits);
+  address_counts_free(&tls->addresses);
   SSL_CTX_free(tls->context);
   free(tls);
 }

@@ -93,17 +93,6 @@ static void a_storm_leaves_the_loop_to_others_in_between(void **state)
   assert_true(turns >= MANY / 16);
 }
 
-static void paused_it_accepts_nobody(void **state)
-{
-  const struct storm *storm = *state;
-  acceptor_pause(storm->acceptor, true);
-  event_base_loop(base, EVLOOP_NONBLOCK);
-  assert_int_equal(accepted, 0);
-  acceptor_pause(storm->acceptor, false);
-  event_base_loop(base, EVLOOP_ONCE);
-  assert_true(accepted > 0);
-}
-
 static void out_of_files_it_rests_and_goes_on(void **state)
 {
   (void)state;
@@ -135,7 +124,6 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(a_storm_leaves_the_loop_to_others_in_between, begin, end),
-      cmocka_unit_test_setup_teardown(paused_it_accepts_nobody, begin, end),
       cmocka_unit_test_setup_teardown(out_of_files_it_rests_and_goes_on, begin, end),
       cmocka_unit_test(what_is_no_address_is_told),
   };
