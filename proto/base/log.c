@@ -33,16 +33,24 @@ bool log_enabled(enum log_level level)
   return level <= state.level;
 }
 
-/* The value, cut to its limit, with '?' for what is no UTF-8, so that the line can be
- * read as JSON whatever a peer sent. Lives until the next call. */
+/* What Unicode ends lines with besides (NEL among the C1 controls, which terminals obey, and the
+ * two separators): readers of logs disagree on them. */
+__attribute__((nonnull)) static bool is_control(const char *sequence, size_t len)
+{
+  const unsigned char *c = (const unsigned char *)sequence;
+  return (len == 2 && c[0] == 0xc2 && c[1] < 0xa0) ||
+         (len == 3 && c[0] == 0xe2 && c[1] == 0x80 && (c[2] == 0xa8 || c[2] == 0xa9));
+}
+
+/* The value, cut to its limit, with '?' for what is no UTF-8 and for such controls, so that the
+ * line is one, and can be read as JSON, whatever a peer sent. Lives until the next call. */
 static struct slice printable(struct slice value)
 {
   if (value.len > VALUE_MAX_BYTES) value.len = VALUE_MAX_BYTES;
-  if (utf8_valid(value)) return value;
   text_reset(&state.value);
   while (value.len > 0) {
     size_t len = utf8_sequence(value);
-    if (len) {
+    if (len && !is_control(value.data, len)) {
       text_append(&state.value, (struct slice){value.data, len});
     } else {
       text_append_char(&state.value, '?');

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { ChatClient, Client, ConcordClient, MessagingClient, RoomsClient, SimpleClient } from '../lib/client.js';
+import { Gateway } from '../lib/gateway.js';
 import { IDS, KEY, WORDS, hostile_scenes, upgrade } from '../lib/hostile.js';
 import { http } from '../lib/http.js';
 import { SURFACES, surface } from '../lib/openapi.js';
@@ -95,6 +96,45 @@ hostile('ids of any kind at the door', async (stage, node) => {
     }
   }
   await keys_are_sound(stage);
+});
+
+// ---- logs ---------------------------------------------------------------------------------------------------
+
+// The fields of a line, as who reads logs takes them apart; throws where it is none.
+const parse_line = {
+  text: (line) => {
+    const fields = [...line.matchAll(/([a-z_]+)=("(?:[^"\\]|\\.)*"|[^\s"=\\]+)(?: |$)/g)];
+    assert.equal(fields.map(([whole]) => whole).join(''), line, `no line of the log: ${line}`);
+    return Object.fromEntries(fields.map(([, key, value]) => [key, value.startsWith('"') ? JSON.parse(value) : value]));
+  },
+  json: JSON.parse,
+};
+
+hostile('a name forges no line of the log, and nothing in one', async (stage, text_node) => {
+  const json_node = await Gateway.start({ redis: stage.redis, id: 'json', flags: ['--log-format', 'json'] });
+  const names = ['a" event=forged x="', 'a event=forged', 'event=forged', '"', '\\', 'a\\" event=forged', '","event":"forged', "'"].map((name) => stage.name(name));
+  try {
+    for (const [form, node] of [['text', text_node], ['json', json_node]]) {
+      const since = node.child.line_count;
+      for (const name of names) await stage.keep(await MessagingClient.open(node, name)).close();
+      const lines = () => node.child.lines.slice(since - node.child.line_count).filter((line) => /session_/.test(line));
+      await waitFor('all that is said', () => lines().filter((line) => /session_close/.test(line)).length >= names.length);
+      const said = lines().map(parse_line[form]);
+      for (const event of ['session_open', 'session_close'])
+        assert.deepEqual(said.filter((line) => line.event === event).map(({ user }) => user).sort(), [...names].sort());
+      assert.ok(said.every(({ event }) => event !== 'forged'));
+    }
+    for (const node of [text_node, json_node]) {
+      await stage.keep(await MessagingClient.open(node, stage.name('a\u2028b'))).close();
+      await waitFor('it is shown without', () => node.child.lines.some((line) => /session_close.*a\?b/.test(line)));
+    }
+    // Other control characters, of which some readers make lines and terminals more than that, are in no name.
+    for (const name of ['a\nevent=forged', 'a\r\nb', '\x1b[2J', '\u009b2J', 'a\u0085b', 'a\0'])
+      for (const node of [text_node, json_node]) await assert.rejects(MessagingClient.open(node, name), /refused with 40[01]/);
+    assert.ok(![text_node, json_node].some((node) => node.child.lines.some((line) => /^event=forged|[\x1b\u0085\u009b\u2028]/.test(line))));
+  } finally {
+    await json_node.stop();
+  }
 });
 
 // ---- words ---------------------------------------------------------------------------------------------------

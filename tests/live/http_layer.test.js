@@ -137,9 +137,22 @@ scene(world, 'a browser of an allowed origin is let in, of another it is not', a
   assert.match(preflight.headers['access-control-allow-headers'], /authorization/);
   const allowed = await http(nodes[0].url, '/user', json({}, { origin: ORIGIN }));
   assert.equal(allowed.headers['access-control-allow-origin'], ORIGIN);
-  const other = await http(nodes[0].url, '/user', json({}, { origin: 'https://evil.example' }));
-  assert.equal(other.status, 403);
-  assert.equal(other.headers['access-control-allow-origin'], undefined);
+});
+
+const FOREIGN = ['https://evil.example', `${ORIGIN}.evil`, `${ORIGIN}:443`, `${ORIGIN}/`, ORIGIN.slice(0, -1), 'http://chat.example', 'https://evil.chat.example',
+  `https://evil.example,${ORIGIN}`, `${ORIGIN} https://evil.example`, 'null', '*', 'https://*'];
+
+scene(world, 'a browser of any other origin gets nothing, by REST or WebSocket', async (stage) => {
+  const { nodes: [node] } = stage;
+  for (const origin of FOREIGN) {
+    for (const [path, options] of [['/user', json({}, { origin })], ['/api/v1/users', { headers: { origin } }], ['/user', { method: 'OPTIONS', headers: { origin } }]]) {
+      const { status, headers } = await http(node.url, path, options);
+      assert.equal(status, 403, `${path} of ${origin}`);
+      assert.equal(headers['access-control-allow-origin'], undefined, origin);
+    }
+    const raw = await stage.raw(0, `/simple?username=${stage.name('u')}`, { headers: { Origin: origin } });
+    assert.equal(raw.status, 403, origin);
+  }
 });
 
 scene(world, 'who leaves before the answer hurts nobody', async (stage) => {

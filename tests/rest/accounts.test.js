@@ -163,9 +163,20 @@ scene(world, 'tokens that we did not sign so are none', async (stage) => {
     'no user': make_token({ ...claims, sub: undefined }, SECRET),
     'no end': make_token({ ...claims, exp: undefined }, SECRET),
     'an end that was': make_token({ ...claims, exp: soon }, SECRET),
+    'an end before all time': make_token({ ...claims, exp: -1 }, SECRET),
+    'an end that is no number': make_token({ ...claims, exp: `${claims.exp}` }, SECRET),
+    'an end that is no whole number': make_token({ ...claims, exp: 1e300 }, SECRET),
+    'an end beyond 64 bits': make_token(`{"sub":"${user}","jti":"${claims.jti}","exp":99999999999999999999}`, SECRET),
+    'another type': make_token(claims, SECRET, { head: { typ: 'JWE' } }),
+    'a user of another type': make_token({ ...claims, sub: [user] }, SECRET),
+    'an id of another type': make_token({ ...claims, jti: 1 }, SECRET),
     'a body that is none': make_token('alice', SECRET),
+    'a body that is a list': make_token([claims], SECRET),
+    'a body that nests': make_token(`{"a":${'['.repeat(1500)}`, SECRET),
   };
   for (const [why, credential] of Object.entries(bad)) await assert_no_good(stage, credential, why);
+  // Its id is good as long as Redis says so, and no longer: a timer beyond all time closes nothing.
+  await assert_good(stage, make_token({ ...claims, exp: Number.MAX_SAFE_INTEGER }, SECRET), user);
   await assert_good(stage, good, user);
 });
 

@@ -68,10 +68,12 @@ static void what_could_mislead_is_quoted(void **state)
 {
   (void)state;
   CAPTURE(LOG_KEY_VALUE, "n", LOG_S("a", "x y"), LOG_S("b", "x=y"), LOG_S("c", "\"q\""),
-          LOG_S("d", "a\nlevel=error"), LOG_S("e", ""), LOG_S("f", "back\\slash"));
+          LOG_S("d", "a\nlevel=error"), LOG_S("e", ""), LOG_S("f", "back\\slash"),
+          LOG_S("g", "a\xc2\x85\xe2\x80\xa8z\xe2\x80\xa6"));
   assert_string_equal(behind_time(),
                       "level=info node=n event=session_open a=\"x y\" b=\"x=y\" c=\"\\\"q\\\"\" "
-                      "d=\"a\\nlevel=error\" e=\"\" f=\"back\\\\slash\"\n");
+                      "d=\"a\\nlevel=error\" e=\"\" f=\"back\\\\slash\" "
+                      "g=a??z\xe2\x80\xa6\n");
 }
 
 static void json_is_json_whatever_the_bytes(void **state)
