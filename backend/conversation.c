@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "page.h"
+#include "presence_private.h"
 #include "push.h"
 #include "store.h"
 
@@ -93,12 +94,14 @@ static void attendance(struct backend *backend, enum script script, struct slice
 {
   struct stamp_waiter *kept = memory_alloc(sizeof *kept);
   *kept = waiter;
-  store_begin(backend->store, script, 1, 4);
+  bool begins = script == SCRIPT_attendance_begin;
+  store_begin(backend->store, script, 1, begins ? 5 : 4);
   store_key(backend->store, OWNER_ROOM, room, ":attendance");
   store_arg(backend->store, user);
   store_arg(backend->store, session);
   store_key(backend->store, OWNER_ROOM, room, "");
   store_arg(backend->store, rest);
+  if (begins) store_number(backend->store, lease_until_ms(backend));
   store_send(backend->store, on_attendance, kept);
 }
 

@@ -44,7 +44,8 @@ void room_cursor_set(struct backend *backend, struct slice room, struct slice us
 
 /* `session` of `user` begins to hear the room, or ceases to. `rest` is published on
  * the room's channel (stamp 0, 0) only when it is the user's first session there,
- * or their last. Idempotent. done's seq is 1 when it was published, else 0. */
+ * or their last. Idempotent. done's seq is 1 when it was published, else 0; 2
+ * when the session heard it already. What begins later than it was waited for does not begin. */
 void attendance_begin(struct backend *backend, struct slice room, struct slice user,
                       struct slice session, struct slice rest, stamp_fn *done, void *arg);
 void attendance_end(struct backend *backend, struct slice room, struct slice user,

@@ -17,7 +17,10 @@
 #include "presence_private.h"
 #include "store.h"
 
-enum { BEATS_A_LEASE = 5 };
+enum {
+  BEATS_A_LEASE = 5,
+  COARSE_MS = 20 /* clock_now_ms is no finer, by far */
+};
 
 /* Who is dead, and those already marked, which somebody may have begun with. */
 static void on_dead(void *arg, enum err err, const struct redisReply *reply)
@@ -55,7 +58,7 @@ static void on_life_written(void *arg, enum err err, const struct redisReply *re
 {
   (void)reply;
   struct presence *presence = arg;
-  if (err == ERR_OK) presence->life_ms = 0;
+  if (err == ERR_OK) presence->life_written = true;
 }
 
 /* When this life of the node began: a reaper of the one before, who comes late, keeps off
@@ -75,12 +78,17 @@ static void on_held(struct presence *presence)
   bool lost = presence->lost;
   presence->lease = LEASE_HELD;
   presence->lost = false;
-  if (!was_held) presence->life_ms = presence->beat_ms;
-  if (presence->life_ms) write_life(presence);
-  if (!was_held) log_event(LOG_INFO, "lease_held", LOG_S("node", presence->backend->options.node));
+  if (!was_held) {
+    presence->life_ms = presence->beat_ms;
+    presence->life_written = false;
+    sweep_hurry(presence->sweep);
+    log_event(LOG_INFO, "lease_held", LOG_S("node", presence->backend->options.node));
+  }
+  if (!presence->life_written) write_life(presence);
   if (lost) presence->events.lost(presence->events.arg);
   presence_leave_again(presence);
   look_for_dead(presence);
+  sweep_beat(presence->sweep);
 }
 
 static void on_beat(void *arg, enum err err, const struct redisReply *reply)
@@ -93,6 +101,8 @@ static void on_beat(void *arg, enum err err, const struct redisReply *reply)
   struct slice word = reply_slice(reply->element[0]);
   if (!reply_number(reply->element[1], &now_ms)) return;
   note_gap(presence, now_ms);
+  presence->sent_ms = presence->asked_ms;
+  presence->heard_ms = clock_now_ms();
   if (slice_is(word, "HELD")) {
     on_held(presence);
   } else if (slice_is(word, "LOST")) {
@@ -113,6 +123,7 @@ void lease_beat(struct presence *presence)
   struct store *store = presence->backend->store;
   if (presence->beating || presence->lease == LEASE_ENDED || !store_is_up(store)) return;
   presence->beating = true;
+  presence->asked_ms = clock_now_ms();
   store_begin(store, SCRIPT_node_beat, 1, 2);
   store_name(store, "nodes");
   store_arg(store, slice_of(presence->backend->options.node));
@@ -120,6 +131,21 @@ void lease_beat(struct presence *presence)
                    : presence->lost              ? SLICE("again")
                                                  : SLICE("begin"));
   store_send(store, on_beat, presence);
+}
+
+struct redis_time lease_time(const struct presence *presence)
+{
+  if (!presence->heard_ms) return (struct redis_time){0};
+  uint64_t now_ms = clock_now_ms();
+  return (struct redis_time){presence->beat_ms + now_ms - presence->heard_ms,
+                             presence->beat_ms + now_ms - presence->sent_ms + COARSE_MS};
+}
+
+uint64_t lease_until_ms(const struct backend *backend)
+{
+  if (store_is_cluster(backend->store)) return 0;
+  uint64_t latest_ms = lease_time(backend->presence).latest_ms;
+  return latest_ms ? latest_ms + backend->options.limits.command_timeout_ms : 0;
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)

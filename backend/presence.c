@@ -275,6 +275,17 @@ static void write_keys(struct store *store, struct slice user)
   store_key(store, OWNER_USER, user, ":keys");
 }
 
+/* When the session began, by Redis' clock, so that those of other nodes can be compared with it:
+ * what is shown is rather too early, what is compared with that rather too late, so that whoever
+ * comes behind another is never taken for the older one. */
+static struct redis_time began(const struct joining *joining)
+{
+  struct redis_time now = lease_time(joining->backend->presence);
+  uint64_t wall_ms = joining->join.now_ms, age_ms = joining->join.age_ms;
+  if (!now.earliest_ms) now = (struct redis_time){wall_ms, wall_ms};
+  return (struct redis_time){now.earliest_ms - age_ms, now.latest_ms - age_ms};
+}
+
 /* "node protocol since device", as `redis-cli HGETALL parley:user:{31}:sessions` shows it. */
 static void write_record(struct joining *joining)
 {
@@ -284,7 +295,7 @@ static void write_record(struct joining *joining)
   text_append_char(&record, ' ');
   text_append(&record, join->protocol);
   text_append_char(&record, ' ');
-  text_append_number(&record, join->now_ms);
+  text_append_number(&record, began(joining).earliest_ms);
   text_append_char(&record, ' ');
   text_append(&record, join->device);
   store_arg(joining->backend->store, text_slice(&record));
@@ -298,7 +309,7 @@ static void send_join(struct joining *joining, uint64_t num, const char *uuid)
       [PRESENCE_SHARED] = "shared", [PRESENCE_REFUSE] = "refuse", [PRESENCE_REPLACE] = "replace"};
   struct store *store = joining->backend->store;
   const struct presence_join *join = &joining->join;
-  store_begin(store, SCRIPT_presence_join, 10, num ? 16 : 14);
+  store_begin(store, SCRIPT_presence_join, 10, num ? 18 : 16);
   write_keys(store, join->user);
   store_arg(store, join->session);
   write_record(joining);
@@ -314,6 +325,8 @@ static void send_join(struct joining *joining, uint64_t num, const char *uuid)
   store_number(store, push_keep_from(joining->backend->options.limits.inbox_days));
   store_number(store, join->contacts);
   store_arg(store, join->credential);
+  store_number(store, lease_until_ms(joining->backend));
+  store_number(store, began(joining).latest_ms);
   if (num) {
     store_number(store, num);
     store_arg(store, slice_of(uuid));
@@ -367,6 +380,7 @@ struct presence *presence_new(struct backend *backend)
   struct presence *presence = memory_zalloc(sizeof *presence);
   presence->backend = backend;
   presence->reaper = reaper_new(presence);
+  presence->sweep = sweep_new(presence);
   return presence;
 }
 
@@ -376,11 +390,13 @@ void presence_free(struct presence *presence)
   DL_FOREACH_SAFE(presence->leaving, leaving, next) free(leaving);
   if (presence->tick) event_free(presence->tick);
   reaper_free(presence->reaper);
+  sweep_free(presence->sweep);
   free(presence);
 }
 
 void presence_link_up(struct presence *presence)
 {
+  sweep_hurry(presence->sweep);
   if (presence->lease != LEASE_NONE) lease_beat(presence);
   presence_leave_again(presence);
 }

@@ -18,13 +18,14 @@ struct presence_join {
   uint64_t page_after_seq;           /* the first page of the inbox comes along */
   unsigned page_count;               /* 0: none wanted */
   size_t page_bytes;
-  uint64_t now_ms; /* wall clock, shown in the session's record and, of a new user, the profile's */
+  uint64_t now_ms; /* wall clock; of a new user, shown in the profile */
+  uint64_t age_ms; /* so long ago the session began, by which who is newer is told */
   bool again;      /* the session lives: what fails is tried again, and nothing is taken back */
 };
 
 struct presence_joined {
-  enum err err; /* ERR_OK; ERR_REPLACED: another has the place (PRESENCE_REFUSE); ERR_CONFLICT: the
-                          * UUID is somebody else's; ERR_UNAUTHORIZED: the credential is revoked, or
+  enum err err; /* ERR_OK; ERR_REPLACED: another has the place (PRESENCE_REFUSE), or a newer one
+                          * (PRESENCE_REPLACE); ERR_CONFLICT: the UUID is somebody else's; ERR_UNAUTHORIZED: the credential is revoked, or
                           * has expired by now_ms; ERR_UNAVAILABLE */
   uint64_t num; /* the user's number; the user is made where there was none */
   struct slice uuid, name;
@@ -62,12 +63,31 @@ void presence_leave(struct backend *backend, struct slice user, struct slice ses
  * called on the node that does the reaping, once for each session of a dead node,
  * after that session has left the user's hash; attendance is ended by it through
  * attendance_end (the envelope is the gateway's to write) with `finished` as done,
- * which the session's slot in the dead node's hash waits for. */
+ * which the session's slot in the dead node's hash waits for. The same is done with those of
+ * this node's own hash that `muster` does not know. */
+struct presence_part;
+
 struct presence_events {
   void (*lost)(void *arg);
   void (*reaped)(void *arg, struct slice user, struct slice session, struct slice protocol,
                  void *ticket);
+  /* A part of the node's own hash, now and then (sweep.c); NULL: it is believed as it is. */
+  void (*muster)(void *arg, const struct presence_part *part);
   void *arg;
+};
+
+/* One of the node's hash: "protocol user" by session. */
+struct presence_slot {
+  struct slice session, value;
+  bool ours; /* for `muster` to say: it lives, or its end is under way */
+};
+
+/* Between a part that is the first one and one that is the last, all stood in one that stood there
+ * all the time: who was in none must join again. */
+struct presence_part {
+  struct presence_slot *slots; /* by session, each once */
+  size_t count;
+  bool first, last;
 };
 
 /* Begins to heartbeat (every lease_ms / 5, by Redis's clock) and to look for dead

@@ -68,7 +68,7 @@ static bool passes(const redisReply *reply)
 {
   static const char *const words[] = {
       "LOADING",    "OOM",         "BUSY",     "MISCONF",  "READONLY",   "MASTERDOWN",
-      "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "NOSCRIPT", "UNKILLABLE",
+      "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "NOSCRIPT", "UNKILLABLE", "LATE",
   };
   for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
     if (begins(reply, words[i])) return true;
@@ -532,6 +532,11 @@ bool store_is_whole(const struct store *store)
 {
   size_t shards, ups = count_ups(store, &shards);
   return shards && ups == shards && !topology_trouble(store->options.topology);
+}
+
+bool store_is_cluster(const struct store *store)
+{
+  return store->detours != NULL;
 }
 
 void store_restart(struct store *store, const char *reason)

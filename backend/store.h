@@ -90,6 +90,7 @@ struct store *store_new(const struct store_options *options);
 void store_free(struct store *store);
 bool store_is_up(const struct store *store);    /* there is a link that is up */
 bool store_is_whole(const struct store *store); /* all are, and every slot has one */
+bool store_is_cluster(const struct store *store);
 
 struct link_counts store_link_counts(const struct store *store);
 void store_restart(struct store *store, const char *reason);

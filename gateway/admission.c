@@ -138,6 +138,7 @@ static void fill_join(const struct session *session, struct presence_join *join)
       .acknowledges = session->caller.protocol->acknowledges,
       .contacts = acquaintance_is_shown(session),
       .now_ms = node_wall_ms(),
+      .age_ms = session->joined ? session->caller.node->now_ms - session->opened_ms : 0,
   };
 }
 
@@ -236,14 +237,6 @@ void admission_rejoin(struct session *session)
   rejoins.handles[rejoins.count++] = session->caller.handle;
 }
 
-void admission_missed(struct session *session)
-{
-  const struct protocol *protocol = session->caller.protocol;
-  if (protocol->exclusive == EXCLUSIVE_REPLACE || (protocol->hears & HEARS_MEMBERSHIPS) ||
-      session->credential.len)
-    admission_rejoin(session);
-}
-
 static void on_rejoined(void *arg, const struct presence_joined *joined)
 {
   struct session *session = asked_for(arg);
@@ -275,8 +268,8 @@ static void rejoin(struct session *session)
   session->rooms_changed = false;
   fill_join(session, &join);
   join.again = true;
-  /* Who came later is newer: the one that was away does not replace it back. */
-  if (join.exclusive == PRESENCE_REPLACE) join.exclusive = PRESENCE_REFUSE;
+  /* Whoever came later has the place; whoever came earlier, and may be gone, has it no more. */
+  if (join.exclusive == PRESENCE_REFUSE) join.exclusive = PRESENCE_REPLACE;
   presence_join(session->caller.node->backend, &join, on_rejoined, join_request(session));
   attendance_resume(session);
 }

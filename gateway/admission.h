@@ -13,13 +13,11 @@ void admission_begin(struct door *door, const struct request_head *head);
 /* The user's channel is confirmed: the session may join. */
 void admission_subscribed(struct session *session);
 
-/* The session is registered again, as soon as Redis is there: its node's lease was lost.
+/* The session is registered again, as soon as Redis is there: its node's lease was lost, or
+ * Redis was away and may have forgotten it, or events of the user's own channel were missed.
  * One whose place was taken meanwhile is closed; the rooms that its user has entered or
  * left are followed. */
 void admission_rejoin(struct session *session);
-
-/* Events of the user's own channel may have been missed: the same, where they matter. */
-void admission_missed(struct session *session);
 
 /* Several times a second: some of those that are to join again. */
 void admission_tick(struct node *node);

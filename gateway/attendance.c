@@ -17,6 +17,7 @@
 #include "deliver.h"
 #include "directory.h"
 #include "metrics.h"
+#include "muster.h"
 #include "presence.h"
 #include "session.h"
 #include "uuid.h"
@@ -31,6 +32,7 @@ struct attendance {
  * grace is over. */
 struct departure {
   struct node_timer timer; /* first, for its call */
+  struct mustered mustered;
   struct departure *next, *previous;
   struct node *node;
   struct party user;
@@ -53,6 +55,7 @@ void attendance_free(struct attendance *attendance)
 {
   for (struct departure *each = attendance->first, *next; each; each = next) {
     next = each->next;
+    muster_remove(each->node, &each->mustered);
     free(each);
   }
   text_free(&attendance->rest);
@@ -115,9 +118,11 @@ static void on_arrived(void *arg, const struct stamp *stamp)
   if (stamp->err != ERR_OK) {
     session->arrived = false; /* again when the lobby is heard again, or Redis is back */
     if (stamp->err == ERR_UNAVAILABLE) admission_rejoin(session);
-  } else if (stamp->seq == 0) {
-    tell_newcomer(session);
+    return;
   }
+  bool first = stamp->seq == 1, again = stamp->seq == 2 && session->greeted;
+  if (!first && !again) tell_newcomer(session);
+  session->greeted = true;
 }
 
 void attendance_arrive(struct session *session)
@@ -130,6 +135,11 @@ void attendance_arrive(struct session *session)
   *arrival = (struct arrival){node, session->caller.handle};
   attendance_begin(node->backend, lobby_id, session->caller.user.id, session->caller.id,
                    write_rest(node, KIND_ROOM_ENTERED, &session->caller.user), on_arrived, arrival);
+}
+
+void attendance_missed(struct session *session)
+{
+  session->arrived = false;
 }
 
 void attendance_resume(struct session *session)
@@ -152,6 +162,7 @@ static struct departure *departure_new(struct node *node, const struct party *us
   departure->user.uuid = slice_put(&next, user->uuid);
   departure->user.name = slice_put(&next, user->name);
   departure->session = slice_put(&next, session);
+  muster_add(node, &departure->mustered, departure->session);
   departure->next = node->attendance->first;
   if (departure->next) departure->next->previous = departure;
   node->attendance->first = departure;
@@ -168,6 +179,7 @@ static void departure_free(struct departure *departure)
     attendance->first = departure->next;
   if (departure->next) departure->next->previous = departure->previous;
   attendance->count--;
+  muster_remove(departure->node, &departure->mustered);
   free(departure);
 }
 
@@ -227,7 +239,9 @@ static struct departure *depart_after(struct session *session, uint64_t delay_ms
 void attendance_quit(struct session *session)
 {
   if (!session->attends) return;
-  depart_after(session, 0)->lives_on = true;
+  struct departure *departure = depart_after(session, 0);
+  departure->lives_on = true;
+  muster_remove(session->caller.node, &departure->mustered); /* the session is there itself */
   session->attends = false;
   session->arrived = false;
 }

@@ -19,6 +19,10 @@ bool attendance_is_of(struct slice room);
 /* The session hears the lobby live. */
 void attendance_arrive(struct session *session);
 
+/* The lobby was not heard for a while: Redis may have been away, and have forgotten who attends.
+ * It is told once more when the lobby is heard again. */
+void attendance_missed(struct session *session);
+
 /* The same for one that hears it already, where its arrival got lost. */
 void attendance_resume(struct session *session);
 
@@ -29,7 +33,7 @@ void attendance_quit(struct session *session);
  * its user's contacts think, after the grace period. */
 void attendance_depart(struct session *session);
 
-/* A session of a dead node (presence_events.reaped): whether it attended, its node alone
+/* A session of a dead node, or one that only Redis knows of (presence_events.reaped): whether it attended, its node alone
  * knew. */
 void attendance_reaped(struct node *node, struct slice user, struct slice session, void *ticket);
 

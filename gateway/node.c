@@ -18,6 +18,7 @@
 #include "hub.h"
 #include "listener.h"
 #include "metrics.h"
+#include "muster.h"
 #include "pace.h"
 #include "presence.h"
 #include "session.h"
@@ -301,7 +302,7 @@ static bool begin(struct run *run, const struct config *config, unsigned worker,
   node->backend = connect_backend(node, redis_url);
   if (!node->backend || !listener_start(node)) return false;
   hub_hear_all(node);
-  const struct presence_events presence = {on_lease_lost, on_reaped, node};
+  const struct presence_events presence = {on_lease_lost, on_reaped, muster_part, node};
   presence_start(node->backend, &presence);
   run->tick = event_new(node->base, -1, EV_PERSIST, on_tick, run);
   event_add(run->tick, &tick);

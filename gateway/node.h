@@ -26,6 +26,7 @@ struct sessions;
 struct attendance;
 struct tls;
 struct acquaintance;
+struct mustered;
 
 struct node {
   const struct config *config; /* replaced as a whole by SIGHUP */
@@ -41,7 +42,8 @@ struct node {
   struct hub *hub;
   struct attendance *attendance;
   struct acquaintance *acquaintance;
-  struct wheel wheel; /* every coarse timer of the node; 100 ms ticks */
+  struct mustered *muster; /* muster.h: a table, NULL while it is empty */
+  struct wheel wheel;      /* every coarse timer of the node; 100 ms ticks */
   struct json_reader *json;
   struct address_counts addresses;
   struct pace *pace;

@@ -106,6 +106,7 @@ struct session *session_new(struct node *node, const struct protocol *protocol,
   session->caller.session = session;
   session->caller.answer = dispatch_reply;
   caller_add(&session->caller);
+  muster_add(node, &session->mustered, session->caller.id);
   node->sessions->count++;
   return session;
 }
@@ -217,6 +218,7 @@ void session_free(struct session *session)
     metric_add_at(METRIC_CLOSES, session->reason, 1);
     log_close(session);
   }
+  muster_remove(node, &session->mustered);
   if (session->joined || session->joining) attendance_depart(session);
   node_timer_stop(node, &session->timer);
   dispatch_forget(&session->caller);

@@ -18,6 +18,7 @@
 #include "hub.h"
 #include "identity.h"
 #include "limit.h"
+#include "muster.h"
 #include "node.h"
 #include "outbox.h"
 #include "protocol.h"
@@ -34,8 +35,9 @@ enum session_state { SESSION_JOINING, SESSION_JOINED, SESSION_OPEN, SESSION_CLOS
 struct session {
   struct node_timer timer; /* OPEN: heartbeats and proofs; first, for its call */
   struct caller caller;    /* who it is to dispatch; its id is "<node>-<base36>" */
-  struct lws *wsi;         /* from the upgrade on */
-  struct door *door;       /* until then */
+  struct mustered mustered;
+  struct lws *wsi;   /* from the upgrade on */
+  struct door *door; /* until then */
   struct slice device, room;
   struct slice credential; /* id of the one that it came in with; empty: none */
   uint64_t expires_ms;     /* that one's end, wall clock; 0: none */
@@ -67,6 +69,7 @@ struct session {
   bool reading_paused;
   bool attends;          /* the lobby may have been told of it: its end is told as well */
   bool arrived;          /* the lobby was told, or is being told */
+  bool greeted;          /* and it was told itself */
   bool rejoins;          /* is to join again (admission.c) */
   bool rooms_changed;    /* since it joined last, by an event */
   bool close_said;       /* the close frame is on its way */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "admission.h"
+#include "attendance.h"
 #include "base/memory.h"
 #include "conversation.h"
 #include "dispatch.h"
@@ -174,7 +175,9 @@ void sync_confirmed(struct node *node, struct topic *topic)
     if (each->state != SYNC_WAITING) continue;
     if (each->located) {
       begin_reading(each, 0); /* it was live before: goes on from its cursor */
-      if (each == each->session->inbox) admission_missed(each->session);
+      if (each == each->session->inbox) admission_rejoin(each->session);
+      if (topic->kind == OWNER_ROOM && attendance_is_of(topic->owner))
+        attendance_missed(each->session);
       reading = true;
     } else {
       locate(node, each);

@@ -6,12 +6,15 @@
 --   5 shared, refuse or replace, 6 '1': the protocol acknowledges, 7 now (ms), 8 the user's
 --   channel, 9 page after this seq, 10 so many at most, 11 so many bytes at most, 12 entries
 --   are kept from this day on, 13 '1': the contacts are wanted, 14 the id of the credential that
---   let the session in, or nothing; for a new user besides: 15 num, 16 uuid
+--   let the session in, or nothing, 15 carried out by then at the latest (part late), 16 when the
+--   session began (ms, as `since`); for a new user besides: 17 num, 18 uuid
 -- Answers REVOKED: that is good no more; NOUSER; CONFLICT; or num, uuid, name, sessions, whether
 -- the contacts are to be told (contacts_news.lua), how many rooms, how many contacts, how many
 -- bans, the rooms, the contacts where they are wanted or to be told, the rooms that the user is
 -- banned from, and the page as list_page does.
 -- include page
+-- include late
+if late(ARGV[15]) then return too_late end
 if ARGV[14] ~= '' then
   local record = redis.call('HGET', KEYS[10], ARGV[14])
   local expires = record and tonumber(string.match(record, '(%d+)$'))
@@ -19,16 +22,17 @@ if ARGV[14] ~= '' then
 end
 local user = redis.call('HMGET', KEYS[1], 'num', 'uuid', 'name', 'shown', 'deleted')
 if not user[1] then
-  if not ARGV[15] then return 'NOUSER' end
-  redis.call('HSET', KEYS[1], 'num', ARGV[15], 'uuid', ARGV[16], 'created', ARGV[7])
-  user = {ARGV[15], ARGV[16], false, false}
+  if not ARGV[17] then return 'NOUSER' end
+  redis.call('HSET', KEYS[1], 'num', ARGV[17], 'uuid', ARGV[18], 'created', ARGV[7])
+  user = {ARGV[17], ARGV[18], false, false}
 end
 if ARGV[5] ~= 'shared' then
   local sessions = redis.call('HGETALL', KEYS[2])
   for i = 1, #sessions, 2 do
-    local protocol, device = string.match(sessions[i + 1], '^%S+ (%S+) %S+ (.*)$')
+    local protocol, since, device = string.match(sessions[i + 1], '^%S+ (%S+) (%S+) (.*)$')
     if sessions[i] ~= ARGV[1] and protocol == ARGV[3] and device == ARGV[4] then
-      if ARGV[5] == 'refuse' then return 'CONFLICT' end
+      -- Who began later is newer, in whatever order they come.
+      if ARGV[5] == 'refuse' or tonumber(since) > tonumber(ARGV[16]) then return 'CONFLICT' end
       redis.call('HDEL', KEYS[2], sessions[i])
       redis.call('PUBLISH', ARGV[8], '{"v":1,"id":0,"seq":0,"kind":"session.replaced","ts":' ..
         ARGV[7] .. ',"body":{"session":' .. cjson.encode(sessions[i]) .. '}}')

@@ -44,12 +44,10 @@ async function aof_bytes({ folder }) {
 const tell_redis = (play, ...words) => play.redis_servers().map((server) => server.command(...words).catch(() => {}));
 
 export const FAULTS = {
-  // As a machine that loses its power: what it had written and hangs in the cable is gone as well
-  // (RESULTS.md, what is open).
+  // What it had written and hangs in the cable arrives when that goes on.
   async kill_node(play, { victim, ms }) {
     const node = play.world.nodes[victim];
     await node.kill();
-    play.cables[victim]?.drop();
     await pause(ms);
     await node.launch({ ready: false });
   },
@@ -58,7 +56,6 @@ export const FAULTS = {
   async kill_worker(play, { victim, size }) {
     const workers = descendants_of(play.world.nodes[victim].child.pid);
     if (workers.length) process.kill(workers[size % workers.length], 'SIGKILL');
-    play.cables[victim]?.drop();
   },
 
   pause_node,

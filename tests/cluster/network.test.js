@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { http } from '../lib/http.js';
 import { RedisServer } from '../lib/redis.js';
-import { waitFor } from '../lib/wait.js';
+import { pause, waitFor } from '../lib/wait.js';
 import { scene, use_world } from '../lib/world.js';
 
 const world = use_world({ nodes: 2, proxied: true, node: { flags: ['--presence-grace-ms', 500] } });
@@ -193,4 +193,34 @@ faulty('a Redis that became a replica refuses; once it is a master again all goe
   });
   const { messages } = await bob.until((frame) => frame.messages?.some(({ id }) => id === 2));
   assert.ok(messages.length >= 1);
+});
+
+// A join that hangs on its way, and is carried out when its client is long connected elsewhere.
+async function a_join_arrives_late(stage, meanwhile) {
+  const { redis, proxies } = stage;
+  const late = async () => /errorstat_LATE:count=(\d+)/.exec(await redis.command('INFO', 'errorstats'))?.[1] ?? '0';
+  const before = await late();
+  proxies[1].hang(/:commands$/);
+  const { status } = await stage.messaging(1, 'alice').catch((error) => error);
+  assert.equal(status, 503);
+  const alice = await stage.messaging(0, 'alice');
+  await meanwhile();
+  await pause(2500); // so long a command is waited for (--redis-timeout-ms), and a little
+  proxies[1].mend();
+  await waitFor('what hung has arrived', async () => (await late()) !== before);
+  await waitFor('nobody stands there in vain', async () => !(await redis.command('EXISTS', 'parley:node:{node-b.0}:sessions')), 10000);
+  const sessions = Object.values(await redis.hash(key(alice.id)));
+  assert.deepEqual(sessions.map((record) => record.split(' ')[0]), ['node-a.0']);
+  await alice.put_and_wait({ id: 1, rid: stage.name('bob') });
+}
+
+faulty('a join that hung and was given up replaces nobody, and leaves no ghost', async (stage) => {
+  await a_join_arrives_late(stage, async () => {});
+});
+
+faulty('nor does one whose node was killed and started again meanwhile', async (stage) => {
+  await a_join_arrives_late(stage, async () => {
+    await stage.nodes[1].kill();
+    await stage.nodes[1].launch();
+  });
 });

@@ -389,7 +389,8 @@ void node_start(struct node *node, struct event_base *base, struct redis *redis,
 
 void node_lease(struct node *node)
 {
-  presence_start(node->backend, &(struct presence_events){on_lease_lost, on_reaped, node});
+  presence_start(node->backend,
+                 &(struct presence_events){on_lease_lost, on_reaped, node->muster, node});
 }
 
 void node_hear(struct node *node, const char *channel)

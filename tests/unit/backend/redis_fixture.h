@@ -73,6 +73,8 @@ struct node {
   unsigned bus_lost, lease_lost;
   bool keeps_tickets; /* reaped sessions are not finished at once */
   void *ticket;       /* the last one kept */
+  /* presence_events.muster, with the node as `arg`; set between node_start and node_lease. */
+  void (*muster)(void *arg, const struct presence_part *part);
 };
 
 /* A TCP port that the system just gave out and took back. */

@@ -120,6 +120,37 @@ static void test_takeover_tells_the_older_session(void **state)
   node_end(&other);
 }
 
+static struct outcome join_of_age(const char *session, uint64_t age_ms, bool again)
+{
+  struct outcome outcome = {0};
+  struct presence_join join = {.user = SLICE("31"),
+                               .session = slice_of(session),
+                               .protocol = SLICE("messaging"),
+                               .exclusive = PRESENCE_REPLACE,
+                               .now_ms = 1700000000000,
+                               .age_ms = age_ms,
+                               .again = again};
+  presence_join(node.backend, &join, on_joined, &outcome);
+  WAIT(base, outcome.done);
+  return outcome;
+}
+
+/* Also where they come in another order than they began: one that hung on its way, and one that
+ * joins again and finds a ghost, or whoever took its place, there. */
+static void test_the_place_is_whose_session_began_later(void **state)
+{
+  (void)state;
+  assert_int_equal(join_of_age("gw-1-b", 1000, false).err, ERR_OK);
+  assert_int_equal(join_of_age("gw-1-a", 1001, false).err, ERR_REPLACED);
+  assert_int_equal(join_of_age("gw-1-a", 5000, true).err, ERR_REPLACED);
+  assert_string_equal(redis_ask(&redis, "HKEYS parley:user:{31}:sessions"), "gw-1-b");
+  assert_int_equal(join_of_age("gw-1-c", 999, true).err, ERR_OK);
+  assert_string_equal(redis_ask(&redis, "HKEYS parley:user:{31}:sessions"), "gw-1-c");
+  assert_int_equal(join_of_age("gw-1-d", 999, false).err, ERR_OK); /* at once: as they come */
+  assert_string_equal(redis_ask(&redis, "HGETALL parley:user:{31}:sessions"),
+                      "gw-1-d gw-1 messaging 1699999999001 ");
+}
+
 static void test_leaving_is_idempotent_and_in_two_steps(void **state)
 {
   (void)state;
@@ -327,6 +358,7 @@ int main(void)
       TEST(test_joining_brings_the_rooms_that_one_is_banned_from),
       TEST(test_refusal_is_by_protocol_and_device),
       TEST(test_takeover_tells_the_older_session),
+      TEST(test_the_place_is_whose_session_began_later),
       TEST(test_leaving_is_idempotent_and_in_two_steps),
       TEST(test_a_credential_is_looked_at_where_the_session_begins),
       TEST(test_a_user_whose_uuid_is_anothers_cannot_join),

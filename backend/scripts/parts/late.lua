@@ -1,0 +1,8 @@
+-- Whether a call comes later than anybody waits for it, by Redis' clock (ms; '0': there is no such
+-- time): it hung on its way, and who sent it has given it up, or is dead.
+local function late(till)
+  if till == '0' then return false end
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000) > tonumber(till)
+end
+local too_late = redis.error_reply('LATE nobody waits for this any more')

@@ -1,0 +1,54 @@
+/* See muster.h. */
+#include "muster.h"
+
+#include "admission.h"
+#include "base/log.h"
+#include "presence.h"
+#include "session.h"
+
+void muster_add(struct node *node, struct mustered *entry, struct slice session)
+{
+  entry->session = session;
+  HASH_ADD_KEYPTR(hh, node->muster, session.data, session.len, entry);
+}
+
+void muster_remove(struct node *node, struct mustered *entry)
+{
+  if (!entry->session.data) return;
+  HASH_DEL(node->muster, entry);
+  entry->session = (struct slice){0};
+}
+
+static void forget(struct session *session, void *arg)
+{
+  (void)arg;
+  session->mustered.seen = false;
+}
+
+/* One that joins right now, or is to, stands there soon. */
+static void call_back(struct session *session, void *arg)
+{
+  unsigned *missing = arg;
+  if (session->mustered.seen || !session->joined || session->joining) return;
+  if (session->rejoins || session->state == SESSION_CLOSING) return;
+  ++*missing;
+  session->arrived = false; /* what else is written behind it may be missing, too */
+  admission_rejoin(session);
+}
+
+void muster_part(void *arg, const struct presence_part *part)
+{
+  struct node *node = arg;
+  if (part->first) sessions_each(node, forget, NULL);
+  for (size_t i = 0; i < part->count; i++) {
+    struct presence_slot *slot = &part->slots[i];
+    struct mustered *entry;
+    HASH_FIND(hh, node->muster, slot->session.data, slot->session.len, entry);
+    slot->ours = entry;
+    if (entry) entry->seen = true;
+  }
+  if (!part->last) return;
+  unsigned missing = 0;
+  sessions_each(node, call_back, &missing);
+  if (missing) log_event(LOG_WARNING, "sessions_missing", LOG_N("sessions", missing));
+}

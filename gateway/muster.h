@@ -1,0 +1,28 @@
+/* The muster roll: who of this node may stand in Redis as its session, alive or on the way out;
+ * and what backend/sweep.c finds there held against it. Whom the roll does not have is cleared
+ * away there; who lives and does not stand there joins again (admission.c). */
+#ifndef PARLEY_GATEWAY_MUSTER_H
+#define PARLEY_GATEWAY_MUSTER_H
+
+#include <stdbool.h>
+#include <uthash.h>
+
+#include "base/slice.h"
+
+struct node;
+struct presence_part;
+
+/* One entry, inside of what it is about. */
+struct mustered {
+  UT_hash_handle hh;
+  struct slice session; /* its owner's; lives as long as the entry is on the roll */
+  bool seen;            /* it stands in Redis, as far as was looked this time */
+};
+
+void muster_add(struct node *node, struct mustered *entry, struct slice session);
+void muster_remove(struct node *node, struct mustered *entry); /* idempotent */
+
+/* presence_events.muster; `arg` is the node. */
+void muster_part(void *arg, const struct presence_part *part);
+
+#endif
