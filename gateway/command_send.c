@@ -42,7 +42,7 @@ static struct party speaker(const struct caller *caller, const struct command *c
 
 static bool is_server(struct slice user)
 {
-  return slice_equal(user, command_server().id);
+  return slice_equal(user, party_server.id);
 }
 
 /* What the server itself says is a notice. */

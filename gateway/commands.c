@@ -31,14 +31,6 @@ struct party command_party(const struct entry *entry)
   return (struct party){kinds[entry->kind], entry->num, entry->id, entry->uuid, entry->name};
 }
 
-struct party command_server(void)
-{
-  return (struct party){.kind = PARTY_USER,
-                        .id = SLICE("server"),
-                        .uuid = SLICE("00000000-0000-0000-0000-000000000000"),
-                        .name = SLICE("server")};
-}
-
 bool command_read_cursor(const struct command *command, uint64_t *number)
 {
   return !command->cursor.len || json_whole_number(command->cursor, number);

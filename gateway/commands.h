@@ -38,9 +38,6 @@ bool command_other_of(struct slice dialog, struct slice user, struct slice *othe
 /* An entry of the directory as codecs know it. */
 struct party command_party(const struct entry *entry);
 
-/* The author of notices: reserved, nobody's to claim (protocols.md, "who you are"). */
-struct party command_server(void);
-
 enum { COMMAND_DIALOG_ID_BYTES = 2 * ID_MAX_BYTES + 2, COMMAND_CURSOR_BYTES = 24 };
 
 /* The cursor of a list that goes on behind a number. False: it is none of ours. */

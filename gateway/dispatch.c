@@ -254,7 +254,7 @@ static bool ask_about_dialog(const struct caller *caller, const struct command *
   struct slice speaker = speaks_for ? command->user.id : caller->user.id;
   if (handlers[command->kind].addressed != MADE || command->to.kind != ADDRESS_USER) return false;
   if (caller->admin && !speaks_for) return false;
-  if (slice_equal(command->to.id, command_server().id)) return false;
+  if (slice_equal(command->to.id, party_server.id)) return false;
   question->what = ASK_ENTRY;
   question->kind = OWNER_DIALOG;
   question->id = directory_dialog_id(speaker, command->to.id, question->dialog);

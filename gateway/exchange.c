@@ -141,7 +141,7 @@ static void on_user(void *arg, enum err err, const struct entry *entry)
 static void as_server(struct exchange *exchange)
 {
   exchange->call.admin = true;
-  exchange->call.user = command_server();
+  exchange->call.user = party_server;
   carry_out(exchange);
 }
 

@@ -176,7 +176,5 @@ struct slice inquiry_write(struct inquiry *inquiry, const struct envelope *event
 {
   struct text text = {0};
   envelope_write_rest(&text, event);
-  struct slice rest = arena_copy(&inquiry->arena, text_slice(&text));
-  text_free(&text);
-  return rest;
+  return text_move(&text, &inquiry->arena);
 }

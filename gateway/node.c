@@ -289,7 +289,6 @@ static bool begin(struct run *run, const struct config *config, unsigned worker,
   node->id = run->id;
   node->now_ms = node_monotonic_ms();
   node->base = event_base_new();
-  node->json = json_reader_new();
   wheel_init(&node->wheel, WHEEL_SLOTS, TICK_MS, node->now_ms);
   node->callers = callers_new();
   node->public_rooms = public_rooms_new();
@@ -331,7 +330,6 @@ static void end(struct run *run)
   acquaintance_free(node->acquaintance);
   pace_free(node->pace);
   address_counts_free(&node->addresses);
-  json_reader_free(node->json);
   event_base_free(node->base);
   if (run->reloaded) {
     config_free(run->reloaded);

@@ -10,7 +10,6 @@
 
 #include "backend.h"
 #include "base/arena.h"
-#include "base/json.h"
 #include "base/text.h"
 #include "config.h"
 #include "envelope.h"
@@ -44,7 +43,6 @@ struct node {
   struct acquaintance *acquaintance;
   struct mustered *muster; /* muster.h: a table, NULL while it is empty */
   struct wheel wheel;      /* every coarse timer of the node; 100 ms ticks */
-  struct json_reader *json;
   struct address_counts addresses;
   struct pace *pace;
   struct event *flush;  /* active once in a turn in which somebody got something */

@@ -55,7 +55,7 @@ static void ask(struct roll *roll, size_t index, struct slice id)
 
 static void look_up(struct roll *roll, size_t index, struct slice id)
 {
-  struct party server = command_server(); /* has acted too, and stands in no directory */
+  struct party server = party_server; /* has acted too, and stands in no directory */
   const struct entry *entry = directory_find(roll->node->backend, OWNER_USER, id);
   if (!id.len) return;
   if (slice_equal(id, server.id))

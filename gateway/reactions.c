@@ -28,9 +28,7 @@ struct slice reactions_counts(struct arena *arena, struct slice kept)
     text_append_number(&out, count);
   }
   if (out.len) text_append_char(&out, '}');
-  struct slice counts = out.len ? arena_copy(arena, text_slice(&out)) : (struct slice){0};
-  text_free(&out);
-  return counts;
+  return text_move(&out, arena);
 }
 
 static size_t count_users(struct slice kept, size_t most)

@@ -403,9 +403,9 @@ static void handle_message(struct session *session, struct slice message)
     return;
   }
   arena_reset(&arena);
-  struct decoding decoding = {.arena = &arena, .json = session->caller.node->json};
+  struct decoding decoding = {.arena = &arena};
   struct session_view view = session_view(session);
-  session->caller.protocol->decode(&view, message, &decoding);
+  protocol_decode(session->caller.protocol, &view, message, &decoding);
   count_refusals(session, decoding.first);
   dispatch(&session->caller, decoding.first);
 }

@@ -116,33 +116,14 @@ static const struct request_type *request_type(struct slice raw)
   return NULL;
 }
 
-/* What an optional member that is null says: nothing. */
-static bool is_given(struct slice raw)
-{
-  return raw.len > 0 && !json_is_null(raw);
-}
-
-static enum err read_text(struct slice raw, struct command *command)
-{
-  if (!json_is_string(raw)) return ERR_MALFORMED;
-  command->text = raw;
-  return ERR_OK;
-}
-
 static enum err read_attachments(struct slice raw, struct command *command)
 {
-  if (!is_given(raw)) return ERR_OK;
+  if (!json_is_given(raw)) return ERR_OK;
   if (!json_is_array(raw)) return ERR_MALFORMED;
   struct json_walk walk = json_walk(raw);
   struct slice key, first;
   if (json_walk_next(&walk, &key, &first)) command->attachments = raw; /* none are none */
   return ERR_OK;
-}
-
-static enum err read_message_id(struct slice raw, struct command *command)
-{
-  if (!json_whole_number(raw, &command->message_id)) return ERR_MALFORMED;
-  return command->message_id ? ERR_OK : ERR_NOT_FOUND; /* no message is called 0 */
 }
 
 static enum err read_page(const struct slice *members, struct command *command)
@@ -152,25 +133,21 @@ static enum err read_page(const struct slice *members, struct command *command)
   if (count == 0 || count > COUNT_MAX) return ERR_MALFORMED;
   command->count = (unsigned)count;
   struct slice end = members[PAYLOAD_END_ID];
-  if (!is_given(end)) return ERR_OK;
+  if (!json_is_given(end)) return ERR_OK;
   return json_whole_number(end, &command->message_id) ? ERR_OK : ERR_MALFORMED;
 }
 
 static enum err read_chat(struct arena *arena, unsigned wants, struct slice raw,
                           struct command *command)
 {
-  if (!json_is_string(raw)) return ERR_MALFORMED;
-  struct slice id = json_string(arena, raw);
-  enum err err = address_parse(id, &command->to);
   /* Notices come from a reserved id. That is nobody's to write to; but what it wrote can be
    * read, and marked as read. */
-  if ((wants & WANTS_MESSAGE) && slice_is(id, "server")) {
-    command->to = (struct address){.kind = ADDRESS_USER, .id = id};
+  if ((wants & WANTS_MESSAGE) && json_key_is(raw, SLICE("server"))) {
+    command->to = (struct address){.kind = ADDRESS_USER, .id = SLICE("server")};
     return ERR_OK;
   }
-  if (err == ERR_OK && (wants & WANTS_ROOM) && command->to.kind != ADDRESS_ROOM)
-    err = ERR_MALFORMED;
-  return err;
+  if (wants & WANTS_ROOM) return address_read_room(arena, raw, &command->to);
+  return address_read(arena, raw, &command->to);
 }
 
 /* Fills the command from its payload; else says why that cannot be. */
@@ -183,11 +160,12 @@ static enum err read_payload(struct arena *arena, const struct request_type *typ
   json_members(raw, payload_names, PAYLOAD_MEMBERS, members);
   *command = (struct command){.kind = type->command, .up_to = wants & WANTS_UP_TO};
   enum err err = ERR_OK;
-  if (wants & WANTS_TEXT) err = read_text(members[PAYLOAD_MESSAGE], command);
+  if (wants & WANTS_TEXT) err = command_read_text(members[PAYLOAD_MESSAGE], &command->text);
   if (!err && (wants & WANTS_ATTACHMENTS)) {
     err = read_attachments(members[PAYLOAD_ATTACHMENTS], command);
   }
-  if (!err && (wants & WANTS_MESSAGE)) err = read_message_id(members[PAYLOAD_MESSAGE_ID], command);
+  if (!err && (wants & WANTS_MESSAGE))
+    err = command_read_number(members[PAYLOAD_MESSAGE_ID], &command->message_id);
   if (!err && (wants & WANTS_PAGE)) err = read_page(members, command);
   if (!err) err = read_chat(arena, wants, members[PAYLOAD_CHAT_ID], command);
   return err;
@@ -195,7 +173,7 @@ static enum err read_payload(struct arena *arena, const struct request_type *typ
 
 static struct slice usable_id(struct slice raw)
 {
-  return json_is_string(raw) || json_is_number(raw) ? raw : nothing;
+  return json_is_id(raw) ? raw : nothing;
 }
 
 /* A request without a usable id is carried out all the same; its response has a null one. */
@@ -234,10 +212,6 @@ static void decode(const struct session_view *session, struct slice frame,
 {
   (void)session;
   struct slice members[FRAME_MEMBERS];
-  if (json_check(frame) != ERR_OK) {
-    decoding_refuse(decoding, ERR_MALFORMED, nothing);
-    return;
-  }
   json_members(frame, frame_names, FRAME_MEMBERS, members);
   if (json_key_is(members[FRAME_TYPE], SLICE("request"))) {
     decode_request(members, decoding);
@@ -261,8 +235,7 @@ static void append_text(struct arena *arena, const struct envelope *event, struc
 
 static void append_attachments(const struct envelope *event, struct text *out)
 {
-  text_append(out, SLICE(",\"attachments\":"));
-  text_append(out, event->attachments.len ? event->attachments : SLICE("[]"));
+  text_append_named_raw(out, SLICE(",\"attachments\":"), event->attachments, SLICE("[]"));
 }
 
 /* ---- encode ---- */
@@ -306,13 +279,9 @@ static uint64_t message_of(const struct envelope *event)
 /* "#den" in a room; in a dialog the other person, as `reader` sees it. */
 static void append_chat_id(const struct envelope *event, struct slice reader, struct text *out)
 {
+  bool own = slice_equal(reader, event->from.id);
   text_append(out, SLICE(",\"chatId\":"));
-  if (event->to.kind == PARTY_ROOM || event->to.kind == PARTY_ALL) {
-    address_append_room(out, &event->to);
-  } else {
-    bool own = slice_equal(reader, event->from.id);
-    text_append_json_string(out, own ? event->to.id : event->from.id);
-  }
+  address_append(out, &event->to, own ? event->to.id : event->from.id);
 }
 
 /* Up to the payload. The id is made of what the event is, so that one which is shown again
@@ -404,11 +373,10 @@ static void append_conversation(const struct conversation_info *conversation, st
 {
   const struct party *party = &conversation->party;
   text_append(out, SLICE("{\"chatId\":"));
+  address_append(out, party, party->id);
   if (party->kind == PARTY_ROOM) {
-    address_append_room(out, party);
     text_append_named_string(out, SLICE(",\"type\":\"group\",\"groupName\":"), party_name(party));
   } else {
-    text_append_json_string(out, party->id);
     text_append_named_string(out, SLICE(",\"type\":\"dialog\",\"username\":"), party->id);
   }
   if (conversation->last_id)
@@ -452,8 +420,7 @@ static void reply(const struct session_view *session, const struct command *comm
   enum err err = command_err(command, outcome);
   if (!err && command->kind == COMMAND_GET_MESSAGE && !outcome->message_count) err = ERR_NOT_FOUND;
   text_append_named_number(out, SLICE("{\"type\":\"response\",\"timestamp\":"), session->now_ms);
-  text_append(out, SLICE(",\"id\":"));
-  text_append(out, command->client_id.len ? command->client_id : SLICE("null"));
+  text_append_named_raw(out, SLICE(",\"id\":"), command->client_id, SLICE("null"));
   text_append(out, SLICE(",\"payload\":"));
   if (err) {
     append_error(err, out);

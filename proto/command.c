@@ -52,6 +52,24 @@ static bool is_uuid(struct slice text)
   return true;
 }
 
+enum err address_read(struct arena *arena, struct slice raw, struct address *address)
+{
+  if (!json_is_string(raw)) return ERR_MALFORMED;
+  return address_parse(json_string(arena, raw), address);
+}
+
+enum err address_read_room(struct arena *arena, struct slice raw, struct address *address)
+{
+  enum err err = address_read(arena, raw, address);
+  return err == ERR_OK && address->kind != ADDRESS_ROOM ? ERR_MALFORMED : err;
+}
+
+enum err address_read_uuid(struct arena *arena, struct slice raw, struct address *address)
+{
+  if (!json_is_string(raw)) return ERR_MALFORMED;
+  return address_parse_uuid(arena, json_string(arena, raw), address);
+}
+
 static bool is_upper(char c)
 {
   return c >= 'A' && c <= 'F';
@@ -73,12 +91,29 @@ enum err address_parse_uuid(struct arena *arena, struct slice text, struct addre
   return ERR_OK;
 }
 
-void address_append_room(struct text *out, const struct party *to)
+void address_append(struct text *out, const struct party *to, struct slice user)
 {
   size_t start = out->len;
+  if (to->kind != PARTY_ROOM && to->kind != PARTY_ALL) {
+    text_append_json_string(out, user);
+    return;
+  }
   text_append_char(out, '"');
-  text_append_json_string(out, to->kind == PARTY_ALL ? SLICE("lobby") : to->id);
+  text_append_json_string(out, to->kind == PARTY_ALL ? party_lobby.id : to->id);
   out->data[start + 1] = '#'; /* in place of the second quote: "#id" */
+}
+
+enum err command_read_text(struct slice raw, struct slice *text)
+{
+  if (!json_is_string(raw)) return ERR_MALFORMED;
+  *text = raw;
+  return ERR_OK;
+}
+
+enum err command_read_number(struct slice raw, uint64_t *number)
+{
+  if (!json_whole_number(raw, number)) return ERR_MALFORMED;
+  return *number ? ERR_OK : ERR_NOT_FOUND;
 }
 
 enum err command_err(const struct command *command, const struct outcome *outcome)

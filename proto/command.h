@@ -81,14 +81,17 @@ struct user_change {
   struct slice name, password, nickname, bio, avatar;
 };
 
-/* The same of a room. `public` and `log`: unchanged where not `set`. */
+/* Yes or no, where something is said at all. */
+struct choice {
+  bool set, value;
+};
+
+/* The same of a room. */
 struct room_change {
   struct slice id; /* CREATE_ROOM: it must be this one; not given: the name, or a UUID where
                     * that is taken or can be no id */
   struct slice name, description;
-  struct {
-    bool set, value;
-  } open, is_public, logged;
+  struct choice open, is_public, logged;
 };
 
 /* What is looked for in the logs that the caller may read. */
@@ -135,7 +138,6 @@ struct command {
 /* Where decode puts what it finds. `commands` is in order. */
 struct decoding {
   struct arena *arena;
-  struct json_reader *json;
   struct command *first, *last;
 };
 
@@ -155,8 +157,24 @@ MUST_CHECK enum err address_parse(struct slice text, struct address *address);
 MUST_CHECK enum err address_parse_uuid(struct arena *arena, struct slice text,
                                        struct address *address);
 
-/* The other way, as a JSON string: "#<room id>"; "#lobby" for what goes to all. */
-void address_append_room(struct text *out, const struct party *to);
+/* The same of a raw JSON value, or of one that must be a room. ERR_MALFORMED besides: it is no
+ * string, or no room. */
+MUST_CHECK enum err address_read(struct arena *arena, struct slice raw, struct address *address);
+MUST_CHECK enum err address_read_room(struct arena *arena, struct slice raw,
+                                      struct address *address);
+MUST_CHECK enum err address_read_uuid(struct arena *arena, struct slice raw,
+                                      struct address *address);
+
+/* The other way, as a JSON string: "#<room id>" ("#lobby" for what goes to all), or the id of
+ * the user by whom the conversation is named. */
+void address_append(struct text *out, const struct party *to, struct slice user);
+
+/* What is said: a raw JSON string, which stays as it is. ERR_MALFORMED where it is none. */
+MUST_CHECK enum err command_read_text(struct slice raw, struct slice *text);
+
+/* The number of a message, a room or a dialog, from a raw JSON number or string of digits.
+ * ERR_MALFORMED where it is none; ERR_NOT_FOUND for 0, which is nobody's. */
+MUST_CHECK enum err command_read_number(struct slice raw, uint64_t *number);
 
 /* Since when the others have a message, and have read it, as its author may see; 0: not yet. */
 struct receipt {

@@ -55,13 +55,13 @@ static const struct slice member_names[MEMBER_COUNT] = {
 static enum err read_channel(const struct slice *members, struct address *to)
 {
   to->kind = ADDRESS_NUMBER;
-  return concord_read_number(members[MEMBER_CHANNEL_ID], &to->num);
+  return command_read_number(members[MEMBER_CHANNEL_ID], &to->num);
 }
 
 static enum err read_written(struct arena *arena, const struct slice *members, struct command *send)
 {
   (void)arena;
-  enum err err = concord_read_content(members[MEMBER_CONTENT], &send->text);
+  enum err err = command_read_text(members[MEMBER_CONTENT], &send->text);
   if (err == ERR_OK) err = concord_read_thread(members[MEMBER_THREAD_ID], &send->thread);
   return err == ERR_OK ? read_channel(members, &send->to) : err;
 }
@@ -79,7 +79,7 @@ static enum err read_reaction(struct arena *arena, const struct slice *members,
 {
   enum err err =
       concord_read_reaction(arena, members[MEMBER_REACTION], members[MEMBER_ADDING], react);
-  return err == ERR_OK ? concord_read_number(members[MEMBER_CHAT_ID], &react->message_id) : err;
+  return err == ERR_OK ? command_read_number(members[MEMBER_CHAT_ID], &react->message_id) : err;
 }
 
 static const struct typed_frame types[] = {
@@ -120,8 +120,8 @@ static bool encode_sent(struct arena *arena, const struct envelope *event, struc
  * {"type":"chat_deleted","chatId":65537,"channelId":1,"threadId":null */
 static bool append_chat(const struct envelope *event, struct slice opening, struct text *out)
 {
-  uint64_t channel;
-  if (!concord_find_channel(event, &channel)) return false;
+  const struct party *channel = envelope_place(event);
+  if (!channel) return false;
   text_append_named_number(out, opening, event->message_id);
   text_append_char(out, ',');
   concord_append_place(out, channel, event->thread);
@@ -159,8 +159,8 @@ static bool encode_reactions(struct arena *arena, const struct envelope *event, 
 static bool encode_typing(struct arena *arena, const struct envelope *event, struct text *out)
 {
   (void)arena;
-  uint64_t channel;
-  if (!concord_find_channel(event, &channel)) return false;
+  const struct party *channel = envelope_place(event);
+  if (!channel) return false;
   text_append_named_number(out, SLICE("{\"type\":\"chat_typing\",\"userId\":"), event->from.num);
   text_append_char(out, ',');
   concord_append_place(out, channel, event->thread);
@@ -228,10 +228,8 @@ static void reply(const struct session_view *session, const struct command *comm
   (void)session;
   enum err err = command_err(command, outcome);
   if (err == ERR_OK) return; /* its sender is shown what it caused, as all are */
-  text_append(out, SLICE("{\"type\":\"error\",\"code\":"));
-  text_append_json_string(out, err_code(err));
-  text_append(out, SLICE(",\"message\":"));
-  text_append_json_string(out, err_text(err));
+  text_append_named_string(out, SLICE("{\"type\":\"error\",\"code\":"), err_code(err));
+  text_append_named_string(out, SLICE(",\"message\":"), err_text(err));
   text_append_char(out, '}');
 }
 

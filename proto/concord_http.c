@@ -30,11 +30,7 @@
 #include "concord_body.h"
 #include "identity.h"
 
-enum {
-  STATUS_OK = 200,
-  STATUS_BAD_REQUEST = 400,
-  LIST_MAX = 1000, /* the original's lists of users and channels have no pages */
-};
+enum { LIST_MAX = 1000 }; /* the original's lists of users and channels have no pages */
 
 /* ---- users, decoded ---- */
 
@@ -45,14 +41,7 @@ static enum err read_account(struct arena *arena, const struct http_call *call,
   return err == ERR_OK ? http_string(arena, call, "password", true, &account->password) : err;
 }
 
-/* The name is the id: a reserved one is taken, by the server. */
-static enum err check_username(struct slice name)
-{
-  enum err err = identity_check(name);
-  if (err == ERR_FORBIDDEN) return ERR_CONFLICT;
-  return err == ERR_OK ? ERR_OK : ERR_MALFORMED;
-}
-
+/* The name is the id. */
 static enum err decode_register(struct arena *arena, const struct http_call *call,
                                 struct command *command)
 {
@@ -62,7 +51,7 @@ static enum err decode_register(struct arena *arena, const struct http_call *cal
   account->id = account->name;
   command->kind = COMMAND_REGISTER;
   command->user_change = account;
-  return check_username(account->id);
+  return identity_check_new(account->id);
 }
 
 /* What can be nobody's name is told as any other that is wrong. */
@@ -95,14 +84,13 @@ static enum err read_list(struct arena *arena, const struct http_call *call, enu
 {
   uint64_t size = LIST_MAX, after = 0;
   enum err err = http_query_number(arena, call, "size", 1, LIST_MAX, &size);
-  if (err == ERR_OK) err = http_query_number(arena, call, "after", 0, CONCORD_NUMBER_MAX, &after);
+  if (err == ERR_OK) err = http_query_number(arena, call, "after", 0, HTTP_NUMBER_MAX, &after);
   command->kind = kind;
   command->count = (unsigned)size;
   if (err != ERR_OK || after == 0) return err;
   struct text cursor = {0};
   text_append_number(&cursor, after);
-  command->cursor = arena_copy(arena, text_slice(&cursor));
-  text_free(&cursor);
+  command->cursor = text_move(&cursor, arena);
   return ERR_OK;
 }
 
@@ -141,7 +129,7 @@ static int encode_registered(struct arena *arena, const struct http_call *call,
   text_append_named_number(out, SLICE("{\"id\":"), user->num);
   text_append_named_string(out, SLICE(",\"username\":"), party_name(user));
   text_append_char(out, '}');
-  return STATUS_OK;
+  return HTTP_OK;
 }
 
 static int encode_token(struct arena *arena, const struct http_call *call,
@@ -151,7 +139,7 @@ static int encode_token(struct arena *arena, const struct http_call *call,
   (void)call;
   text_append_named_string(out, SLICE("{\"token\":"), outcome->credential);
   text_append_char(out, '}');
-  return STATUS_OK;
+  return HTTP_OK;
 }
 
 /* An avatar is a number of the original's own store of images, which is not here. Where no
@@ -164,7 +152,7 @@ static void append_user(struct text *out, const struct user_info *user)
   text_append_named_number(out, SLICE(",\"profile\":{\"createdAt\":"), user->created_ms);
   text_append_named_string(out, SLICE(",\"nickname\":"),
                            user->nickname.len ? user->nickname : name);
-  concord_append_or_null(out, SLICE(",\"bio\":"), user->bio);
+  text_append_named_or_null(out, SLICE(",\"bio\":"), user->bio);
   text_append(out, SLICE(",\"avatarId\":null},\"status\":{\"onlineStatus\":"));
   text_append(out, user->online ? SLICE("\"ONLINE\"}}") : SLICE("\"OFFLINE\"}}"));
 }
@@ -175,7 +163,7 @@ static int encode_user(struct arena *arena, const struct http_call *call,
   (void)arena;
   (void)call;
   append_user(out, &outcome->users[0]);
-  return STATUS_OK;
+  return HTTP_OK;
 }
 
 static int encode_users(struct arena *arena, const struct http_call *call,
@@ -189,7 +177,7 @@ static int encode_users(struct arena *arena, const struct http_call *call,
     append_user(out, &outcome->users[i]);
   }
   text_append_char(out, ']');
-  return STATUS_OK;
+  return HTTP_OK;
 }
 
 /* ---- channels ---- */
@@ -213,9 +201,7 @@ static enum err decode_new_channel(struct arena *arena, const struct http_call *
                                    struct command *command)
 {
   struct room_change *room = arena_zalloc(arena, sizeof *room);
-  room->open.set = room->open.value = true;
-  room->is_public.set = room->is_public.value = true;
-  room->logged.set = room->logged.value = true;
+  room->open = room->is_public = room->logged = (struct choice){.set = true, .value = true};
   command->kind = COMMAND_CREATE_ROOM;
   command->room_change = room;
   enum err err = http_string(arena, call, "name", true, &room->name);
@@ -243,7 +229,7 @@ static int encode_channel(struct arena *arena, const struct http_call *call,
   (void)arena;
   (void)call;
   concord_append_channel(out, &outcome->rooms[0], CONCORD_CHANNEL_ALONE);
-  return STATUS_OK;
+  return HTTP_OK;
 }
 
 static int encode_channels(struct arena *arena, const struct http_call *call,
@@ -257,19 +243,10 @@ static int encode_channels(struct arena *arena, const struct http_call *call,
     concord_append_channel(out, &outcome->rooms[i], CONCORD_CHANNEL_LISTED);
   }
   text_append_char(out, ']');
-  return STATUS_OK;
+  return HTTP_OK;
 }
 
 /* ---- the server ---- */
-
-static enum err decode_server(struct arena *arena, const struct http_call *call,
-                              struct command *command)
-{
-  (void)arena;
-  (void)call;
-  command->kind = COMMAND_NONE;
-  return ERR_OK;
-}
 
 static int encode_server(struct arena *arena, const struct http_call *call,
                          const struct outcome *outcome, struct text *out)
@@ -279,9 +256,9 @@ static int encode_server(struct arena *arena, const struct http_call *call,
   (void)outcome;
   text_append(out, SLICE("{\"name\":\"Parley\",\"description\":\"A gateway between messaging "
                          "protocols\",\"iconId\":null,"));
-  text_append_named_number(out, SLICE("\"defaultChannelId\":"), CONCORD_LOBBY);
+  text_append_named_number(out, SLICE("\"defaultChannelId\":"), party_lobby.num);
   text_append_char(out, '}');
-  return STATUS_OK;
+  return HTTP_OK;
 }
 
 int concord_encode_nothing(struct arena *arena, const struct http_call *call,
@@ -291,7 +268,7 @@ int concord_encode_nothing(struct arena *arena, const struct http_call *call,
   (void)call;
   (void)outcome;
   (void)out;
-  return STATUS_OK;
+  return HTTP_OK;
 }
 
 /* ---- errors ---- */
@@ -312,7 +289,7 @@ int concord_http_error(const struct http_call *call, enum err err, struct text *
   for (size_t i = 0; i < sizeof bad_requests / sizeof bad_requests[0]; i++) {
     if (bad_requests[i].err != err || !slice_is(call->head->path, bad_requests[i].path)) continue;
     http_error(call, bad_requests[i].told, out);
-    return STATUS_BAD_REQUEST;
+    return HTTP_BAD_REQUEST;
   }
   if (err == ERR_NOT_IN_ROOM) err = ERR_FORBIDDEN;
   if (err == ERR_NO_SUCH_USER) err = ERR_NOT_FOUND;
@@ -328,7 +305,7 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/api/users", HTTP_USER, decode_users, encode_users},
     {HTTP_GET, "/api/users/{}", HTTP_USER, decode_user, encode_user},
     {HTTP_GET, "/api/self", HTTP_USER, decode_self, encode_user},
-    {HTTP_GET, "/api/server", HTTP_USER, decode_server, encode_server},
+    {HTTP_GET, "/api/server", HTTP_USER, http_decode_nothing, encode_server},
     {HTTP_GET, "/api/channels", HTTP_USER, decode_channels, encode_channels},
     {HTTP_POST, "/api/channels", HTTP_USER, decode_new_channel, encode_channel},
     {HTTP_GET, "/api/channels/{}", HTTP_USER, decode_channel, encode_channel},
@@ -348,6 +325,5 @@ static const struct http_route routes[] = {
 const struct http_api concord_http = {
     .routes = routes,
     .route_count = sizeof routes / sizeof routes[0],
-    .identify = request_claim,
     .error = concord_http_error,
 };

@@ -5,9 +5,6 @@
 
 #include "http.h"
 
-/* The largest number that a request may name. */
-#define CONCORD_NUMBER_MAX (((uint64_t)1 << 53) - 1)
-
 /* As http_route.decode and encode. */
 typedef enum err concord_decode_fn(struct arena *arena, const struct http_call *call,
                                    struct command *command);

@@ -3,7 +3,6 @@
 #include "concord_http.h"
 
 enum {
-  STATUS_OK = 200,
   CHATS_DEFAULT = 50, /* the original's size of a page */
   CHATS_MAX = 100,
   PAGE_MAX = 1000000,
@@ -33,7 +32,7 @@ enum err concord_decode_send(struct arena *arena, const struct http_call *call,
 {
   (void)arena;
   enum err err = concord_path_channel(call, COMMAND_SEND, command);
-  if (err == ERR_OK) err = concord_read_content(http_member(call, "content"), &command->text);
+  if (err == ERR_OK) err = command_read_text(http_member(call, "content"), &command->text);
   if (err == ERR_OK) err = concord_read_thread(http_member(call, "threadId"), &command->thread);
   return err;
 }
@@ -43,7 +42,7 @@ static enum err read_address(struct arena *arena, const struct http_call *call, 
                              struct address *address)
 {
   if (http_query(arena, call, name).len == 0) return ERR_OK;
-  enum err err = http_query_number(arena, call, name, 0, CONCORD_NUMBER_MAX, &address->num);
+  enum err err = http_query_number(arena, call, name, 0, HTTP_NUMBER_MAX, &address->num);
   if (err != ERR_OK) return err;
   address->kind = ADDRESS_NUMBER;
   return address->num ? ERR_OK : ERR_NOT_FOUND;
@@ -114,7 +113,7 @@ enum err concord_decode_edit(struct arena *arena, const struct http_call *call,
 {
   (void)arena;
   enum err err = path_chat(call, COMMAND_EDIT, command);
-  return err == ERR_OK ? concord_read_content(http_member(call, "content"), &command->text) : err;
+  return err == ERR_OK ? command_read_text(http_member(call, "content"), &command->text) : err;
 }
 
 enum err concord_decode_delete(struct arena *arena, const struct http_call *call,
@@ -157,14 +156,14 @@ int concord_encode_sent(struct arena *arena, const struct http_call *call,
   sent.text = send.text;
   sent.thread = send.thread;
   concord_append_chat(out, arena, &sent);
-  return STATUS_OK;
+  return HTTP_OK;
 }
 
 int concord_encode_chat(struct arena *arena, const struct http_call *call,
                         const struct outcome *outcome, struct text *out)
 {
   bool shown = outcome->message_count && concord_append_chat(out, arena, outcome->messages);
-  return shown ? STATUS_OK : concord_http_error(call, ERR_NOT_FOUND, out);
+  return shown ? HTTP_OK : concord_http_error(call, ERR_NOT_FOUND, out);
 }
 
 /* In the order in which they come, or backwards. */
@@ -181,7 +180,7 @@ static int encode_chats(struct arena *arena, const struct outcome *outcome, bool
     if (!concord_append_chat(out, arena, message)) out->len = end;
   }
   text_append_char(out, ']');
-  return STATUS_OK;
+  return HTTP_OK;
 }
 
 int concord_encode_latest(struct arena *arena, const struct http_call *call,
@@ -226,5 +225,5 @@ int concord_encode_reactions(struct arena *arena, const struct http_call *call,
     text_append_named_number(out, SLICE(":"), outcome->reactions[i].count);
   }
   text_append(out, SLICE("}}"));
-  return STATUS_OK;
+  return HTTP_OK;
 }

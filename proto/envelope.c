@@ -23,12 +23,43 @@ static const struct slice recipient_names[] = {
     [PARTY_ALL] = {"all", 3},
 };
 
+/* The UUIDs: version 5 in the URL namespace of "parley:room:lobby", and the nil one
+ * (protocols.md, "who you are"). */
+const struct party party_lobby = {
+    .kind = PARTY_ROOM,
+    .num = 1,
+    .id = {"lobby", 5},
+    .name = {"lobby", 5},
+    .uuid = {"189d48d4-e23d-5fa1-a938-6a97095a488c", 36},
+};
+const struct party party_server = {
+    .kind = PARTY_USER,
+    .id = {"server", 6},
+    .name = {"server", 6},
+    .uuid = {"00000000-0000-0000-0000-000000000000", 36},
+};
+
 struct party party_copy(struct arena *arena, struct party party)
 {
   party.id = arena_copy(arena, party.id);
   party.uuid = arena_copy(arena, party.uuid);
   party.name = arena_copy(arena, party.name);
   return party;
+}
+
+const struct party *envelope_place(const struct envelope *envelope)
+{
+  switch (envelope->to.kind) {
+  case PARTY_ROOM:
+    return &envelope->to;
+  case PARTY_USER:
+    if (envelope->kind == KIND_NOTICE) return &party_server;
+    return envelope->dialog.kind == PARTY_NONE ? NULL : &envelope->dialog;
+  case PARTY_ALL:
+    return envelope->to.num ? &envelope->to : &party_lobby;
+  default:
+    return NULL;
+  }
 }
 
 struct slice envelope_kind_name(enum envelope_kind kind)

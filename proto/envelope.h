@@ -101,10 +101,19 @@ struct envelope {
                              * came in with it are meant */
 };
 
+/* The room that always is (protocols.md, "conversations"), and the author of notices, whom
+ * nobody can be. */
+extern const struct party party_lobby, party_server;
+
 /* A copy whose strings stand in the arena. */
 struct party party_copy(struct arena *arena, struct party party);
 
 struct slice envelope_kind_name(enum envelope_kind kind);
+
+/* The conversation that the event is in, by which those that name one by a number or a UUID
+ * name it: the room, the dialog, the lobby for what goes to all, and the server's own for what
+ * it writes to one user. NULL where it is in none. */
+const struct party *envelope_place(const struct envelope *envelope);
 
 /* Appends the rest, from `"kind"` on to the closing brace: what a script puts
  * behind the stamp. id and seq are not looked at. */

@@ -72,7 +72,5 @@ struct slice envelope_shown_text(struct arena *arena, const struct envelope *env
   /* Attachments without a URL are better shown as they are than not at all. */
   if (out.len == 1 && envelope->attachments.len) append_quoted(&out, envelope->attachments);
   text_append_char(&out, '"');
-  struct slice shown = arena_copy(arena, text_slice(&out));
-  text_free(&out);
-  return shown;
+  return text_move(&out, arena);
 }

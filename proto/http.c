@@ -10,8 +10,6 @@
 
 enum { SEGMENTS_MAX = 8 };
 
-#define NUMBER_END ((uint64_t)1 << 53) /* ids and numbers stay below */
-
 static const char *const method_names[HTTP_METHOD_COUNT] = {
     [HTTP_GET] = "GET",     [HTTP_POST] = "POST",     [HTTP_PUT] = "PUT",
     [HTTP_PATCH] = "PATCH", [HTTP_DELETE] = "DELETE",
@@ -28,8 +26,7 @@ static bool decode_segment(struct arena *arena, struct slice encoded, struct sli
 {
   struct text text = {0};
   bool good = text_append_path_decoded(&text, encoded) && utf8_valid(text_slice(&text));
-  if (good) *segment = arena_copy(arena, text_slice(&text));
-  text_free(&text);
+  *segment = text_move(&text, arena);
   return good;
 }
 
@@ -104,9 +101,7 @@ static struct slice methods_of(struct arena *arena, const struct http_api *api, 
     if (names.len) text_append(&names, SLICE(", "));
     text_append(&names, slice_of(method_names[api->routes[i].method]));
   }
-  struct slice copy = arena_copy(arena, text_slice(&names));
-  text_free(&names);
-  return copy;
+  return text_move(&names, arena);
 }
 
 enum err http_find(struct arena *arena, struct slice method, struct slice path,
@@ -156,8 +151,8 @@ static bool read_digits(struct slice digits, uint64_t high, uint64_t *number)
 enum err http_param_number(const struct http_call *call, size_t index, uint64_t *number)
 {
   struct slice digits = call->params[index];
-  if (!read_digits(digits, NUMBER_END, number)) return ERR_NOT_FOUND;
-  return *number > 0 && *number < NUMBER_END ? ERR_OK : ERR_NOT_FOUND;
+  if (!read_digits(digits, JSON_NUMBER_END, number)) return ERR_NOT_FOUND;
+  return *number > 0 && *number < JSON_NUMBER_END ? ERR_OK : ERR_NOT_FOUND;
 }
 
 struct slice http_member(const struct http_call *call, const char *name)
@@ -170,18 +165,33 @@ enum err http_string(struct arena *arena, const struct http_call *call, const ch
 {
   struct slice raw = http_member(call, name);
   *value = (struct slice){NULL, 0};
-  if (raw.len == 0 || json_is_null(raw)) return required ? ERR_MALFORMED : ERR_OK;
+  if (!json_is_given(raw)) return required ? ERR_MALFORMED : ERR_OK;
   if (!json_is_string(raw)) return ERR_MALFORMED;
   *value = json_string(arena, raw);
   return ERR_OK;
 }
 
-enum err http_boolean(const struct http_call *call, const char *name, bool *value)
+enum err http_choice(const struct http_call *call, const char *name, struct choice *choice)
 {
   struct slice raw = http_member(call, name);
   if (raw.len == 0) return ERR_OK;
   if (!slice_is(raw, "true") && !slice_is(raw, "false")) return ERR_MALFORMED;
-  *value = slice_is(raw, "true");
+  *choice = (struct choice){.set = true, .value = slice_is(raw, "true")};
+  return ERR_OK;
+}
+
+enum err http_raw_text(const struct http_call *call, const char *name, struct slice *raw)
+{
+  struct slice value = http_member(call, name);
+  return json_is_given(value) ? command_read_text(value, raw) : ERR_OK;
+}
+
+enum err http_decode_nothing(struct arena *arena, const struct http_call *call,
+                             struct command *command)
+{
+  (void)arena;
+  (void)call;
+  command->kind = COMMAND_NONE;
   return ERR_OK;
 }
 

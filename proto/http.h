@@ -24,6 +24,12 @@ enum http_access {
 
 enum { HTTP_PARAMS_MAX = 3 };
 
+/* What responses have for a status, besides an error's (err_http_status). */
+enum { HTTP_OK = 200, HTTP_CREATED = 201, HTTP_NO_CONTENT = 204, HTTP_BAD_REQUEST = 400 };
+
+/* The largest number, id or time that a request may name. */
+#define HTTP_NUMBER_MAX (JSON_NUMBER_END - 1)
+
 /* A request on its way. All of it lives until its response is written. */
 struct http_call {
   const struct request *head;
@@ -54,7 +60,8 @@ struct http_api {
   const struct http_route *routes;
   size_t route_count;
 
-  /* The claim of a route that is not for anyone. As protocol.identify; ERR_NO_KEY besides. */
+  /* The claim of a route that is not for anyone. As protocol.identify; ERR_NO_KEY besides.
+   * NULL: request_claim. */
   enum err (*identify)(struct arena *arena, const struct request *request, struct claim *claim);
 
   /* The body of a failure; returns its status. NULL: http_error. */
@@ -92,8 +99,19 @@ MUST_CHECK enum err http_param_number(const struct http_call *call, size_t index
 /* The raw JSON value of a member; empty where it is missing. */
 struct slice http_member(const struct http_call *call, const char *name);
 
-/* true, false, or missing (`value` is left as it was). Anything else: ERR_MALFORMED. */
-MUST_CHECK enum err http_boolean(const struct http_call *call, const char *name, bool *value);
+/* true or false, which sets it, or missing, which leaves it as it was. Anything else:
+ * ERR_MALFORMED. */
+MUST_CHECK enum err http_choice(const struct http_call *call, const char *name,
+                                struct choice *choice);
+
+/* A member that goes on as the raw JSON string that it is; nothing where it is missing or null.
+ * ERR_MALFORMED: it is something else. */
+MUST_CHECK enum err http_raw_text(const struct http_call *call, const char *name,
+                                  struct slice *raw);
+
+/* Of a request that asks for nothing to be carried out: COMMAND_NONE. As http_route.decode. */
+enum err http_decode_nothing(struct arena *arena, const struct http_call *call,
+                             struct command *command);
 
 /* A query parameter as a whole number between `low` and `high`; `value` is left as it was
  * where it is missing. ERR_MALFORMED: it is no number. Beyond the bounds: the bound. */

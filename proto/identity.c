@@ -6,6 +6,7 @@
 #include "base/base64.h"
 #include "base/text.h"
 #include "base/utf8.h"
+#include "envelope.h"
 
 /* Braces would end a Redis hash tag, the bar parts the two ids of a dialog. */
 static bool has_form(struct slice id)
@@ -20,7 +21,7 @@ static bool has_form(struct slice id)
 /* The author of notices. */
 static bool is_reserved(struct slice id)
 {
-  return slice_is(id, "server") || slice_is(id, "00000000-0000-0000-0000-000000000000");
+  return slice_equal(id, party_server.id) || slice_equal(id, party_server.uuid);
 }
 
 enum err identity_check(struct slice id)
@@ -29,18 +30,16 @@ enum err identity_check(struct slice id)
   return is_reserved(id) ? ERR_FORBIDDEN : ERR_OK;
 }
 
+enum err identity_check_new(struct slice id)
+{
+  enum err err = identity_check(id);
+  if (err == ERR_FORBIDDEN) return ERR_CONFLICT;
+  return err == ERR_OK ? ERR_OK : ERR_MALFORMED;
+}
+
 enum err identity_check_room(struct slice id)
 {
   return has_form(id) ? ERR_OK : ERR_UNAUTHORIZED;
-}
-
-/* Takes what stands before the first `separator`, or everything. */
-static struct slice take_until(struct slice *rest, char separator)
-{
-  const char *end = rest->len ? memchr(rest->data, separator, rest->len) : NULL;
-  struct slice taken = {rest->data, end ? (size_t)(end - rest->data) : rest->len};
-  *rest = slice_skip(*rest, end ? taken.len + 1 : taken.len);
-  return taken;
 }
 
 /* A percent-encoded run, decoded into the arena. */
@@ -48,8 +47,8 @@ static bool decode(struct arena *arena, struct slice encoded, struct slice *valu
 {
   struct text text = {0};
   bool good = text_append_url_decoded(&text, encoded);
-  if (good) *value = arena_copy(arena, text_slice(&text));
-  text_free(&text);
+  struct slice decoded = text_move(&text, arena);
+  if (good) *value = decoded;
   return good;
 }
 
@@ -58,8 +57,8 @@ bool request_parameter(struct arena *arena, const struct request *request, const
 {
   struct slice rest = request->query;
   while (rest.len > 0) {
-    struct slice encoded = take_until(&rest, '&');
-    struct slice encoded_name = take_until(&encoded, '=');
+    struct slice encoded = slice_cut(&rest, '&');
+    struct slice encoded_name = slice_cut(&encoded, '=');
     struct slice decoded_name;
     if (!decode(arena, encoded_name, &decoded_name)) continue;
     if (slice_is(decoded_name, name)) return decode(arena, encoded, value);
@@ -88,7 +87,7 @@ bool request_basic_user(struct arena *arena, const struct request *request, stru
   if (!base64_decode(arena, encoded, &pair)) return false;
   /* The user name holds no colon (RFC 7617, 2); the password may. */
   if (!memchr(pair.data, ':', pair.len)) return false;
-  *user = take_until(&pair, ':');
+  *user = slice_cut(&pair, ':');
   return true;
 }
 
@@ -107,10 +106,19 @@ bool request_token(struct arena *arena, const struct request *request, struct sl
   return true;
 }
 
+enum err claim_complete(struct arena *arena, const struct request *request, const char *name,
+                        struct claim *claim)
+{
+  bool token = claim->token.len > 0 || request_token(arena, request, &claim->token);
+  if (claim->user.data || request_parameter(arena, request, name, &claim->user) ||
+      request_parameter(arena, request, "user", &claim->user)) {
+    return identity_check(claim->user);
+  }
+  return token ? ERR_OK : ERR_UNAUTHORIZED;
+}
+
 enum err request_claim(struct arena *arena, const struct request *request, struct claim *claim)
 {
   *claim = (struct claim){0};
-  bool token = request_token(arena, request, &claim->token);
-  if (request_parameter(arena, request, "user", &claim->user)) return identity_check(claim->user);
-  return token ? ERR_OK : ERR_UNAUTHORIZED;
+  return claim_complete(arena, request, "user", claim);
 }

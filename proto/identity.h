@@ -31,6 +31,10 @@ struct claim {
  * ERR_FORBIDDEN: reserved (`server`, the nil UUID). */
 MUST_CHECK enum err identity_check(struct slice id);
 
+/* The same of an id that is to be a new user's. ERR_MALFORMED: of bad form; ERR_CONFLICT:
+ * reserved, so it belongs to the server already. */
+MUST_CHECK enum err identity_check_new(struct slice id);
+
 /* ERR_OK for an id that a room may have (the same form, nothing reserved). */
 MUST_CHECK enum err identity_check_room(struct slice id);
 
@@ -46,6 +50,12 @@ bool request_bearer(const struct request *request, struct slice *token);
 
 /* A credential: the bearer token, else ?token=; in the arena. */
 bool request_token(struct arena *arena, const struct request *request, struct slice *token);
+
+/* What is still missing of a claim that a protocol has begun in its own way: the user from the
+ * query parameter of that name, else from ?user=, and a token (request_token). ERR_UNAUTHORIZED
+ * where there is neither in the end; else as identity_check says. */
+MUST_CHECK enum err claim_complete(struct arena *arena, const struct request *request,
+                                   const char *name, struct claim *claim);
 
 /* The claim where a protocol has no way of its own: ?user=, a token, or both. ERR_UNAUTHORIZED
  * where there is neither; else as identity_check says. */

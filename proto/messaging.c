@@ -44,11 +44,6 @@ static const struct slice nothing = {NULL, 0};
 
 /* ---- decode ---- */
 
-static bool is_id(struct slice raw)
-{
-  return json_is_string(raw) || json_is_number(raw);
-}
-
 /* What an id stands for: a string's content, a number's digits. */
 static struct slice id_text(struct arena *arena, struct slice raw)
 {
@@ -98,14 +93,15 @@ static struct item read_item(struct arena *arena, struct slice raw, struct slice
 
 static void refuse(struct decoding *decoding, enum section section, enum err err, struct slice id)
 {
-  decoding_refuse(decoding, err, is_id(id) ? id : nothing)->tag = section;
+  decoding_refuse(decoding, err, json_is_id(id) ? id : nothing)->tag = section;
 }
 
 /* Why an item cannot be sent; ERR_OK where it can. */
 static enum err check_send(const struct session_view *session, struct arena *arena,
                            const struct item *item, struct address *to)
 {
-  if (!is_id(item->id) || !is_id(item->rid) || !is_id(item->sid)) return ERR_MALFORMED;
+  if (!json_is_id(item->id) || !json_is_id(item->rid) || !json_is_id(item->sid))
+    return ERR_MALFORMED;
   if (!slice_equal(id_text(arena, item->sid), session->user.id)) return ERR_FORBIDDEN;
   return address_parse(id_text(arena, item->rid), to);
 }
@@ -137,7 +133,7 @@ static void decode_read(const struct session_view *session, struct slice raw,
 {
   (void)session;
   struct slice id = json_member(raw, SLICE("id")), sid = json_member(raw, SLICE("sid"));
-  if (!is_id(id) || (sid.len > 0 && !is_id(sid))) {
+  if (!json_is_id(id) || (sid.len > 0 && !json_is_id(sid))) {
     refuse(decoding, SECTION_READ, ERR_MALFORMED, id);
     return;
   }
@@ -152,10 +148,8 @@ static void decode_membership(enum section section, enum command_kind kind, stru
                               struct decoding *decoding)
 {
   struct slice rid = json_member(raw, SLICE("rid"));
-  struct address to = {.kind = ADDRESS_NONE};
-  enum err err = ERR_MALFORMED;
-  if (json_is_string(rid)) err = address_parse(json_string(decoding->arena, rid), &to);
-  if (err == ERR_OK && to.kind != ADDRESS_ROOM) err = ERR_MALFORMED;
+  struct address to;
+  enum err err = address_read_room(decoding->arena, rid, &to);
   if (err != ERR_OK) {
     refuse(decoding, section, err, rid);
     return;
@@ -212,19 +206,9 @@ static void decode_section(const struct session_view *session, enum section sect
 static void decode(const struct session_view *session, struct slice frame,
                    struct decoding *decoding)
 {
-  if (json_check(frame) != ERR_OK) {
-    refuse(decoding, SECTION_NONE, ERR_MALFORMED, nothing);
-    return;
-  }
   /* The order of the frame's members means nothing; the order of the enum is kept. */
-  struct slice sections[SECTION_COUNT] = {{NULL, 0}};
-  struct json_walk walk = json_walk(frame);
-  struct slice key, value;
-  while (json_walk_next(&walk, &key, &value)) {
-    for (enum section section = SECTION_ENTER; section < SECTION_COUNT; section++) {
-      if (json_key_is(key, section_names[section])) sections[section] = value;
-    }
-  }
+  struct slice sections[SECTION_COUNT];
+  json_members(frame, section_names, SECTION_COUNT, sections);
   for (enum section section = SECTION_ENTER; section < SECTION_COUNT; section++) {
     if (sections[section].len) decode_section(session, section, sections[section], decoding);
   }
@@ -242,19 +226,9 @@ static void append_rid(const struct envelope *event, struct slice reader, struct
 {
   if (is_ours(event) && event->origin.to.len) {
     text_append(out, event->origin.to);
-  } else if (event->to.kind == PARTY_ROOM || event->to.kind == PARTY_ALL) {
-    address_append_room(out, &event->to);
   } else {
-    text_append_json_string(out, reader.len ? reader : event->to.id);
+    address_append(out, &event->to, reader.len ? reader : event->to.id);
   }
-}
-
-/* Moves a scratch text into the arena. */
-static struct slice keep(struct arena *arena, struct text *text)
-{
-  struct slice kept = arena_copy(arena, text_slice(text));
-  text_free(text);
-  return kept;
 }
 
 static void shown_as(struct arena *arena, const struct envelope *event, struct slice reader,
@@ -266,11 +240,11 @@ static void shown_as(struct arena *arena, const struct envelope *event, struct s
   *sender = is_ours(event) ? event->origin.from : nothing;
   if (!id->len) {
     text_append_number(&text, event->id);
-    *id = keep(arena, &text);
+    *id = text_move(&text, arena);
   }
   if (!sender->len) {
     text_append_json_string(&text, event->from.id);
-    *sender = keep(arena, &text);
+    *sender = text_move(&text, arena);
   }
 }
 
@@ -330,18 +304,11 @@ static bool encode(struct arena *arena, const struct envelope *event, struct sli
 
 static void reply_error(const struct command *command, enum err err, struct text *out)
 {
-  text_append(out, SLICE("{\"errors\":[{\"section\":"));
-  if (command->tag == SECTION_NONE || command->tag >= SECTION_COUNT) {
-    text_append(out, SLICE("null"));
-  } else {
-    text_append_json_string(out, section_names[command->tag]);
-  }
-  text_append(out, SLICE(",\"id\":"));
-  text_append(out, command->client_id.len ? command->client_id : SLICE("null"));
-  text_append(out, SLICE(",\"code\":"));
-  text_append_json_string(out, err_code(err));
-  text_append(out, SLICE(",\"message\":"));
-  text_append_json_string(out, err_text(err));
+  enum section section = command->tag < SECTION_COUNT ? command->tag : SECTION_NONE;
+  text_append_named_or_null(out, SLICE("{\"errors\":[{\"section\":"), section_names[section]);
+  text_append_named_raw(out, SLICE(",\"id\":"), command->client_id, SLICE("null"));
+  text_append_named_string(out, SLICE(",\"code\":"), err_code(err));
+  text_append_named_string(out, SLICE(",\"message\":"), err_text(err));
   text_append(out, SLICE("}]}"));
 }
 
@@ -367,17 +334,13 @@ static void reply(const struct session_view *session, const struct command *comm
 static enum err identify(struct arena *arena, const struct request *request, struct claim *claim)
 {
   *claim = (struct claim){0};
-  bool token = request_token(arena, request, &claim->token);
   if (request_parameter(arena, request, "device_id", &claim->device) && claim->device.len) {
     enum err err = identity_check_room(claim->device); /* the form of an id, nothing reserved */
     if (err != ERR_OK) return err;
   }
-  if (!request_parameter(arena, request, "client_id", &claim->user) &&
-      !request_parameter(arena, request, "user", &claim->user)) {
-    return token ? ERR_OK : ERR_UNAUTHORIZED;
-  }
-  if (slice_is(claim->user, "0")) return ERR_UNAUTHORIZED; /* the seed's example of a wrong one */
-  return identity_check(claim->user);
+  enum err err = claim_complete(arena, request, "client_id", claim);
+  /* The seed's example of a wrong one. */
+  return err == ERR_OK && slice_is(claim->user, "0") ? ERR_UNAUTHORIZED : err;
 }
 
 /* The second one is the seed's own example. */

@@ -33,6 +33,17 @@ enum err native_read_on_behalf(struct arena *arena, const struct http_call *call
   return slice_equal(id, call->user.id) ? ERR_OK : ERR_FORBIDDEN;
 }
 
+enum err native_read_texts(struct arena *arena, const struct http_call *call,
+                           const struct native_text *texts, size_t count, void *change)
+{
+  for (size_t i = 0; i < count; i++) {
+    struct slice *value = (struct slice *)(void *)((char *)change + texts[i].offset);
+    enum err err = http_string(arena, call, texts[i].name, false, value);
+    if (err != ERR_OK) return err;
+  }
+  return ERR_OK;
+}
+
 enum err native_read_page(struct arena *arena, const struct http_call *call,
                           struct command *command)
 {
@@ -45,29 +56,13 @@ enum err native_read_page(struct arena *arena, const struct http_call *call,
 
 /* ---- writing ---- */
 
-void native_append_or_null(struct text *out, struct slice name, struct slice value)
-{
-  text_append(out, name);
-  if (value.len) {
-    text_append_json_string(out, value);
-  } else {
-    text_append(out, SLICE("null"));
-  }
-}
-
-/* All but the closing brace. A party without a name is called by its id. */
+/* All but the closing brace. */
 static void append_party(struct text *out, const struct party *party)
 {
   text_append_named_string(out, SLICE("{\"id\":"), party->id);
-  text_append_named_string(out, SLICE(",\"name\":"), party->name.len ? party->name : party->id);
+  text_append_named_string(out, SLICE(",\"name\":"), party_name(party));
   text_append_named_number(out, SLICE(",\"num\":"), party->num);
   text_append_named_string(out, SLICE(",\"uuid\":"), party->uuid);
-}
-
-static void append_flag(struct text *out, struct slice name, bool value)
-{
-  text_append(out, name);
-  text_append(out, value ? SLICE("true") : SLICE("false"));
 }
 
 void native_append_person(struct text *out, const struct party *user)
@@ -79,10 +74,10 @@ void native_append_person(struct text *out, const struct party *user)
 void native_append_user(struct text *out, const struct user_info *user)
 {
   append_party(out, &user->party);
-  append_flag(out, SLICE(",\"online\":"), user->online);
-  native_append_or_null(out, SLICE(",\"nickname\":"), user->nickname);
-  native_append_or_null(out, SLICE(",\"bio\":"), user->bio);
-  native_append_or_null(out, SLICE(",\"avatar\":"), user->avatar);
+  text_append_named_flag(out, SLICE(",\"online\":"), user->online);
+  text_append_named_or_null(out, SLICE(",\"nickname\":"), user->nickname);
+  text_append_named_or_null(out, SLICE(",\"bio\":"), user->bio);
+  text_append_named_or_null(out, SLICE(",\"avatar\":"), user->avatar);
   text_append_named_number(out, SLICE(",\"created\":"), user->created_ms);
   text_append_char(out, '}');
 }
@@ -90,25 +85,15 @@ void native_append_user(struct text *out, const struct user_info *user)
 void native_append_room(struct text *out, const struct room_info *room)
 {
   append_party(out, &room->party);
-  append_flag(out, SLICE(",\"open\":"), room->open);
-  append_flag(out, SLICE(",\"public\":"), room->is_public);
+  text_append_named_flag(out, SLICE(",\"open\":"), room->open);
+  text_append_named_flag(out, SLICE(",\"public\":"), room->is_public);
   text_append_named_string(out, SLICE(",\"keep\":"), room->logged ? SLICE("log") : SLICE("none"));
-  native_append_or_null(out, SLICE(",\"owner\":"), room->owner.id);
+  text_append_named_or_null(out, SLICE(",\"owner\":"), room->owner.id);
   text_append_named_number(out, SLICE(",\"members\":"), room->member_count);
-  native_append_or_null(out, SLICE(",\"description\":"), room->description);
-  native_append_or_null(out, SLICE(",\"creator\":"), room->creator.id);
+  text_append_named_or_null(out, SLICE(",\"description\":"), room->description);
+  text_append_named_or_null(out, SLICE(",\"creator\":"), room->creator.id);
   text_append_named_number(out, SLICE(",\"created\":"), room->created_ms);
   text_append_char(out, '}');
-}
-
-/* As every free text names a recipient (protocols.md, "addresses"). */
-static void append_recipient(struct text *out, const struct party *to)
-{
-  if (to->kind == PARTY_ROOM || to->kind == PARTY_ALL) {
-    address_append_room(out, to);
-  } else {
-    text_append_json_string(out, to->id);
-  }
 }
 
 /* A member that is raw JSON; nothing where it is empty. */
@@ -131,13 +116,12 @@ void native_append_message(struct text *out, struct arena *arena, const struct e
   text_append_named_number(out, SLICE("{\"id\":"), message->id);
   text_append_named_string(out, SLICE(",\"from\":"), message->from.id);
   text_append(out, SLICE(",\"to\":"));
-  append_recipient(out, &message->to);
+  address_append(out, &message->to, message->to.id);
   text_append(out, SLICE(",\"text\":"));
   text_append(out, message->text.len ? message->text : envelope_shown_text(arena, message));
   text_append_named_number(out, SLICE(",\"ts\":"), message->ts_ms);
-  append_flag(out, SLICE(",\"edited\":"), message->edited_ms > 0);
-  text_append(out, SLICE(",\"reactions\":"));
-  text_append(out, message->reactions.len ? message->reactions : SLICE("{}"));
+  text_append_named_flag(out, SLICE(",\"edited\":"), message->edited_ms > 0);
+  text_append_named_raw(out, SLICE(",\"reactions\":"), message->reactions, SLICE("{}"));
   if (message->edited_ms)
     text_append_named_number(out, SLICE(",\"edited_ts\":"), message->edited_ms);
   append_raw(out, SLICE(",\"thread\":"), message->thread);
@@ -155,7 +139,7 @@ void native_begin_list(struct text *out, const char *name)
 
 int native_end_list(struct text *out, struct slice cursor)
 {
-  native_append_or_null(out, SLICE("],\"cursor\":"), cursor);
+  text_append_named_or_null(out, SLICE("],\"cursor\":"), cursor);
   text_append_char(out, '}');
-  return NATIVE_OK;
+  return HTTP_OK;
 }

@@ -7,14 +7,9 @@
 #include "http.h"
 
 enum {
-  NATIVE_OK = 200,
-  NATIVE_CREATED = 201,
   NATIVE_LIMIT = 50,      /* items of a list where no ?limit= is given */
   NATIVE_LIMIT_MAX = 100, /* a larger ?limit= means this */
 };
-
-/* The largest number, id or time that a request may name. */
-#define NATIVE_NUMBER_MAX (((uint64_t)1 << 53) - 1)
 
 /* ---- reading --------------------------------------------------------------------------- */
 
@@ -36,6 +31,15 @@ MUST_CHECK enum err native_read_on_behalf(struct arena *arena, const struct http
 MUST_CHECK enum err native_read_page(struct arena *arena, const struct http_call *call,
                                      struct command *command);
 
+/* Members of the body that are strings, and where in `change` each goes; a slice there has no
+ * data where one is missing or null. ERR_MALFORMED. */
+struct native_text {
+  const char *name;
+  size_t offset;
+};
+MUST_CHECK enum err native_read_texts(struct arena *arena, const struct http_call *call,
+                                      const struct native_text *texts, size_t count, void *change);
+
 /* ---- writing --------------------------------------------------------------------------- */
 
 /* {"id":"31","name":"31","num":7,"uuid":"…"}, of a user as somebody in a room. */
@@ -51,9 +55,6 @@ void native_append_room(struct text *out, const struct room_info *room);
 /* {"id":65537,"from":"31","to":"#den","text":"hi","ts":1,"edited":false,"reactions":{}}; and
  * where there is one "edited_ts", "thread", "attachments", "fields", "keep". */
 void native_append_message(struct text *out, struct arena *arena, const struct envelope *message);
-
-/* ,"name":"value", or null where it is empty; the slice is `,"name":`. */
-void native_append_or_null(struct text *out, struct slice name, struct slice value);
 
 /* {"name":[ and ],"cursor":"…"}, which is null at the end of a list. */
 void native_begin_list(struct text *out, const char *name);

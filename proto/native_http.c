@@ -45,10 +45,7 @@ int native_error(const struct http_call *call, enum err err, struct text *out)
 /* ---- users ---- */
 
 /* What a body may say of a user. */
-static const struct {
-  const char *name;
-  size_t offset;
-} user_texts[] = {
+static const struct native_text user_texts[] = {
     {"id", offsetof(struct user_change, id)},
     {"name", offsetof(struct user_change, name)},
     {"password", offsetof(struct user_change, password)},
@@ -61,12 +58,8 @@ static enum err read_user_change(struct arena *arena, const struct http_call *ca
                                  struct user_change **change)
 {
   *change = arena_zalloc(arena, sizeof **change);
-  for (size_t i = 0; i < sizeof user_texts / sizeof user_texts[0]; i++) {
-    struct slice *value = (struct slice *)(void *)((char *)*change + user_texts[i].offset);
-    enum err err = http_string(arena, call, user_texts[i].name, false, value);
-    if (err != ERR_OK) return err;
-  }
-  return ERR_OK;
+  return native_read_texts(arena, call, user_texts, sizeof user_texts / sizeof user_texts[0],
+                           *change);
 }
 
 static enum err about_user(const struct http_call *call, enum command_kind kind,
@@ -86,9 +79,7 @@ static enum err decode_users(struct arena *arena, const struct http_call *call,
 static enum err check_new_user(const struct http_call *call, const struct user_change *change)
 {
   if (!change->password.data && !call->admin) return ERR_PASSWORD_MISSING;
-  enum err err = change->id.data ? identity_check(change->id) : ERR_OK;
-  if (err == ERR_FORBIDDEN) return ERR_CONFLICT; /* reserved: it is the server's */
-  return err == ERR_OK ? ERR_OK : ERR_MALFORMED;
+  return change->id.data ? identity_check_new(change->id) : ERR_OK;
 }
 
 static enum err decode_new_user(struct arena *arena, const struct http_call *call,
@@ -145,14 +136,14 @@ static int encode_user(struct arena *arena, const struct http_call *call,
   (void)arena;
   if (!outcome->count) return native_error(call, ERR_NO_SUCH_USER, out);
   native_append_user(out, outcome->users);
-  return NATIVE_OK;
+  return HTTP_OK;
 }
 
 static int encode_new_user(struct arena *arena, const struct http_call *call,
                            const struct outcome *outcome, struct text *out)
 {
   int status = encode_user(arena, call, outcome, out);
-  return status == NATIVE_OK ? NATIVE_CREATED : status;
+  return status == HTTP_OK ? HTTP_CREATED : status;
 }
 
 /* ---- tokens ---- */
@@ -220,7 +211,7 @@ static int encode_new_token(struct arena *arena, const struct http_call *call,
   text_append_named_string(out, SLICE("{\"token\":"), outcome->credential);
   text_append_named_number(out, SLICE(",\"expires\":"), outcome->expires_ms);
   text_append_char(out, '}');
-  return NATIVE_CREATED;
+  return HTTP_CREATED;
 }
 
 static int encode_tokens(struct arena *arena, const struct http_call *call,
@@ -273,10 +264,10 @@ static enum err decode_notice(struct arena *arena, const struct http_call *call,
 {
   struct slice to;
   command->kind = COMMAND_NOTICE;
-  command->text = http_member(call, "text");
   enum err err = http_string(arena, call, "to", true, &to);
-  if (err != ERR_OK || !json_is_string(command->text)) return ERR_MALFORMED;
-  return slice_is(to, "all") ? ERR_OK : address_parse(to, &command->to);
+  if (err == ERR_OK) err = command_read_text(http_member(call, "text"), &command->text);
+  if (err != ERR_OK || slice_is(to, "all")) return err;
+  return address_parse(to, &command->to);
 }
 
 static int encode_sessions(struct arena *arena, const struct http_call *call,
@@ -291,7 +282,7 @@ static int encode_sessions(struct arena *arena, const struct http_call *call,
     text_append_named_string(out, SLICE(",\"user\":"), session->user.id);
     text_append_named_string(out, SLICE(",\"node\":"), session->node);
     text_append_named_string(out, SLICE(",\"protocol\":"), session->protocol);
-    native_append_or_null(out, SLICE(",\"device\":"), session->device);
+    text_append_named_or_null(out, SLICE(",\"device\":"), session->device);
     text_append_named_number(out, SLICE(",\"since\":"), session->since_ms);
     text_append_char(out, '}');
   }
@@ -328,19 +319,10 @@ static int encode_notice(struct arena *arena, const struct http_call *call,
   }
   text_append_named_number(out, SLICE(",\"ts\":"), outcome->ts_ms);
   text_append_char(out, '}');
-  return NATIVE_CREATED;
+  return HTTP_CREATED;
 }
 
 /* ---- this API ---- */
-
-static enum err decode_openapi(struct arena *arena, const struct http_call *call,
-                               struct command *command)
-{
-  (void)arena;
-  (void)call;
-  command->kind = COMMAND_NONE;
-  return ERR_OK;
-}
 
 static int encode_openapi(struct arena *arena, const struct http_call *call,
                           const struct outcome *outcome, struct text *out)
@@ -349,7 +331,7 @@ static int encode_openapi(struct arena *arena, const struct http_call *call,
   (void)call;
   (void)outcome;
   text_append(out, native_openapi());
-  return NATIVE_OK;
+  return HTTP_OK;
 }
 
 /* ---- routes ---- */
@@ -412,12 +394,11 @@ static const struct http_route routes[] = {
     ROUTE(GET, "/nodes", ADMIN, decode_nodes, encode_nodes),
     ROUTE(POST, "/notices", ADMIN, decode_notice, encode_notice),
 
-    ROUTE(GET, "/openapi.json", ANYONE, decode_openapi, encode_openapi),
+    ROUTE(GET, "/openapi.json", ANYONE, http_decode_nothing, encode_openapi),
 };
 
 const struct http_api native_http = {
     .routes = routes,
     .route_count = sizeof routes / sizeof routes[0],
-    .identify = request_claim,
     .error = native_error,
 };

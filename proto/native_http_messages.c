@@ -7,12 +7,6 @@
 
 /* ---- sending ---- */
 
-/* A number or a string: an id of the client's own making. */
-static bool is_client_id(struct slice raw)
-{
-  return json_is_number(raw) || json_is_string(raw);
-}
-
 /* What a body may say of a message: raw values, which go on as they are. */
 static const struct {
   const char *name;
@@ -24,14 +18,14 @@ static const struct {
     {"fields", json_is_object, false, offsetof(struct command, fields)},
     {"attachments", json_is_array, false, offsetof(struct command, attachments)},
     {"thread", json_is_number, false, offsetof(struct command, thread)},
-    {"client_id", is_client_id, false, offsetof(struct command, client_id)},
+    {"client_id", json_is_id, false, offsetof(struct command, client_id)},
 };
 
 static enum err read_message(const struct http_call *call, struct command *command)
 {
   for (size_t i = 0; i < sizeof message_members / sizeof message_members[0]; i++) {
     struct slice raw = http_member(call, message_members[i].name);
-    if (!message_members[i].required && (!raw.len || json_is_null(raw))) continue;
+    if (!message_members[i].required && !json_is_given(raw)) continue;
     if (!message_members[i].fits(raw)) return ERR_MALFORMED;
     *(struct slice *)(void *)((char *)command + message_members[i].offset) = raw;
   }
@@ -67,7 +61,7 @@ static int show_sent(struct arena *arena, const struct http_call *call,
   struct command send = {0};
   enum err err = read_send(arena, call, &send);
   if (err != ERR_OK) return native_error(call, err, out);
-  struct slice from = call->admin ? SLICE("server") : call->user.id;
+  struct slice from = call->admin ? party_server.id : call->user.id;
   const struct envelope sent = {
       .id = outcome->message_id,
       .ts_ms = outcome->ts_ms,
@@ -79,7 +73,7 @@ static int show_sent(struct arena *arena, const struct http_call *call,
       .fields = send.fields,
   };
   native_append_message(out, arena, &sent);
-  return NATIVE_CREATED;
+  return HTTP_CREATED;
 }
 
 int native_encode_room_sent(struct arena *arena, const struct http_call *call,
@@ -109,9 +103,9 @@ static enum err read_part(struct arena *arena, const struct http_call *call, str
   part->before = 0;
   enum err err = http_query_number(arena, call, "limit", 1, NATIVE_LIMIT_MAX, &limit);
   if (err == ERR_OK)
-    err = http_query_number(arena, call, "before", 0, NATIVE_NUMBER_MAX, &part->before);
+    err = http_query_number(arena, call, "before", 0, HTTP_NUMBER_MAX, &part->before);
   if (err == ERR_OK)
-    err = http_query_number(arena, call, "cursor", 0, NATIVE_NUMBER_MAX, &part->before);
+    err = http_query_number(arena, call, "cursor", 0, HTTP_NUMBER_MAX, &part->before);
   part->count = limit + (part->before > 0);
   if (part->count > NATIVE_LIMIT_MAX) part->count = NATIVE_LIMIT_MAX;
   return err;
@@ -208,10 +202,8 @@ enum err native_decode_edit(struct arena *arena, const struct http_call *call,
                             struct command *command)
 {
   (void)arena;
-  command->text = http_member(call, "text");
   enum err err = about_message(call, COMMAND_EDIT, command);
-  if (err != ERR_OK) return err;
-  return json_is_string(command->text) ? ERR_OK : ERR_MALFORMED;
+  return err == ERR_OK ? command_read_text(http_member(call, "text"), &command->text) : err;
 }
 
 enum err native_decode_delete(struct arena *arena, const struct http_call *call,
@@ -240,5 +232,5 @@ int native_encode_message(struct arena *arena, const struct http_call *call,
 {
   if (!outcome->message_count) return native_error(call, ERR_NOT_FOUND, out);
   native_append_message(out, arena, outcome->messages);
-  return NATIVE_OK;
+  return HTTP_OK;
 }

@@ -8,48 +8,31 @@
 /* ---- rooms ---- */
 
 /* What a body may say of a room, besides `keep`. */
-static const struct {
-  const char *name;
-  size_t offset;
-} room_texts[] = {
+static const struct native_text room_texts[] = {
     {"id", offsetof(struct room_change, id)},
     {"name", offsetof(struct room_change, name)},
     {"description", offsetof(struct room_change, description)},
 };
 
-static enum err read_flag(const struct http_call *call, const char *name, bool *set, bool *value)
-{
-  *set = http_member(call, name).len > 0;
-  return http_boolean(call, name, value);
-}
-
 /* Its messages are kept in a log, or nowhere. */
-static enum err read_keep(struct arena *arena, const struct http_call *call, bool *set,
-                          bool *logged)
+static enum err read_keep(struct arena *arena, const struct http_call *call, struct choice *logged)
 {
   struct slice keep;
   enum err err = http_string(arena, call, "keep", false, &keep);
   if (err != ERR_OK || !keep.data) return err;
-  *set = true;
-  *logged = slice_is(keep, "log");
-  return *logged || slice_is(keep, "none") ? ERR_OK : ERR_MALFORMED;
+  *logged = (struct choice){.set = true, .value = slice_is(keep, "log")};
+  return logged->value || slice_is(keep, "none") ? ERR_OK : ERR_MALFORMED;
 }
 
 static enum err read_room_change(struct arena *arena, const struct http_call *call,
                                  struct room_change **made)
 {
   struct room_change *change = *made = arena_zalloc(arena, sizeof *change);
-  for (size_t i = 0; i < sizeof room_texts / sizeof room_texts[0]; i++) {
-    struct slice *value = (struct slice *)(void *)((char *)change + room_texts[i].offset);
-    enum err err = http_string(arena, call, room_texts[i].name, false, value);
-    if (err != ERR_OK) return err;
-  }
-  enum err err = read_flag(call, "open", &change->open.set, &change->open.value);
-  if (err == ERR_OK) {
-    err = read_flag(call, "public", &change->is_public.set, &change->is_public.value);
-  }
-  if (err != ERR_OK) return err;
-  return read_keep(arena, call, &change->logged.set, &change->logged.value);
+  size_t count = sizeof room_texts / sizeof room_texts[0];
+  enum err err = native_read_texts(arena, call, room_texts, count, change);
+  if (err == ERR_OK) err = http_choice(call, "open", &change->open);
+  if (err == ERR_OK) err = http_choice(call, "public", &change->is_public);
+  return err == ERR_OK ? read_keep(arena, call, &change->logged) : err;
 }
 
 static enum err about_room(const struct http_call *call, enum command_kind kind,
@@ -122,14 +105,14 @@ int native_encode_room(struct arena *arena, const struct http_call *call,
   (void)arena;
   if (!outcome->count) return native_error(call, ERR_NOT_FOUND, out);
   native_append_room(out, outcome->rooms);
-  return NATIVE_OK;
+  return HTTP_OK;
 }
 
 int native_encode_new_room(struct arena *arena, const struct http_call *call,
                            const struct outcome *outcome, struct text *out)
 {
   int status = native_encode_room(arena, call, outcome, out);
-  return status == NATIVE_OK ? NATIVE_CREATED : status;
+  return status == HTTP_OK ? HTTP_CREATED : status;
 }
 
 /* ---- people: who they are ---- */
@@ -138,7 +121,7 @@ int native_encode_new_room(struct arena *arena, const struct http_call *call,
 static enum err read_offset(struct arena *arena, const struct http_call *call, uint64_t *offset)
 {
   *offset = 0;
-  return http_query_number(arena, call, "cursor", 0, NATIVE_NUMBER_MAX, offset);
+  return http_query_number(arena, call, "cursor", 0, HTTP_NUMBER_MAX, offset);
 }
 
 static enum err list_people(struct arena *arena, const struct http_call *call, enum role role,
@@ -161,9 +144,7 @@ static struct slice next_offset(struct arena *arena, const struct http_call *cal
   if (offset >= outcome->total) return none;
   struct text text = {0};
   text_append_number(&text, offset);
-  struct slice cursor = arena_copy(arena, text_slice(&text));
-  text_free(&text);
-  return cursor;
+  return text_move(&text, arena);
 }
 
 static int show_people(struct arena *arena, const struct http_call *call,
@@ -175,9 +156,9 @@ static int show_people(struct arena *arena, const struct http_call *call,
     native_append_person(out, &outcome->people[i]);
   }
   text_append_named_number(out, SLICE("],\"total\":"), outcome->total);
-  native_append_or_null(out, SLICE(",\"cursor\":"), next_offset(arena, call, outcome));
+  text_append_named_or_null(out, SLICE(",\"cursor\":"), next_offset(arena, call, outcome));
   text_append_char(out, '}');
-  return NATIVE_OK;
+  return HTTP_OK;
 }
 
 /* ---- people: what is changed ---- */
@@ -198,15 +179,6 @@ static enum err set_role(const struct http_call *call, enum role role, bool addi
   return about_person(call, COMMAND_SET_ROLE, command);
 }
 
-/* Why somebody is kicked or banned, where the body says it. */
-static enum err read_reason(const struct http_call *call, struct command *command)
-{
-  struct slice reason = http_member(call, "text");
-  if (!reason.len || json_is_null(reason)) return ERR_OK;
-  command->text = reason;
-  return json_is_string(reason) ? ERR_OK : ERR_MALFORMED;
-}
-
 static bool is_oneself(const struct http_call *call)
 {
   return !call->admin && slice_equal(call->params[1], call->user.id);
@@ -220,13 +192,14 @@ enum err native_decode_new_member(struct arena *arena, const struct http_call *c
   return set_role(call, ROLE_MEMBER, true, command);
 }
 
+/* The body may say why somebody is kicked, or banned. */
 enum err native_decode_end_member(struct arena *arena, const struct http_call *call,
                                   struct command *command)
 {
   (void)arena;
   if (is_oneself(call)) return about_room(call, COMMAND_EXIT, command);
   enum err err = set_role(call, ROLE_MEMBER, false, command);
-  return err == ERR_OK ? read_reason(call, command) : err;
+  return err == ERR_OK ? http_raw_text(call, "text", &command->text) : err;
 }
 
 enum err native_decode_new_invite(struct arena *arena, const struct http_call *call,
@@ -241,7 +214,7 @@ enum err native_decode_new_ban(struct arena *arena, const struct http_call *call
 {
   (void)arena;
   enum err err = set_role(call, ROLE_BANNED, true, command);
-  return err == ERR_OK ? read_reason(call, command) : err;
+  return err == ERR_OK ? http_raw_text(call, "text", &command->text) : err;
 }
 
 /* ---- people: what is the same of each role ---- */

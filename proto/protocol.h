@@ -60,8 +60,9 @@ struct protocol {
    * identity_check says. Neither believed nor checked against anything here. */
   enum err (*identify)(struct arena *arena, const struct request *request, struct claim *claim);
 
-  /* One whole text frame to commands. Always adds at least one where the protocol
-   * answers anything; a frame that cannot be read becomes a COMMAND_REFUSED. */
+  /* One whole text frame, checked JSON (protocol_decode), to commands. Always adds at least
+   * one where the protocol answers anything; a frame that cannot be read becomes a
+   * COMMAND_REFUSED. */
   void (*decode)(const struct session_view *session, struct slice frame, struct decoding *decoding);
 
   /* One event as the user `reader` (canonical id) sees it in this protocol, appended
@@ -104,6 +105,11 @@ static inline bool protocol_has_websocket(const struct protocol *protocol)
 {
   return protocol->paths[0] != NULL;
 }
+
+/* What came in one text frame, any bytes, to commands. What is no JSON object becomes one
+ * COMMAND_REFUSED, without an id; anything else is the protocol's to decode. */
+void protocol_decode(const struct protocol *protocol, const struct session_view *session,
+                     struct slice frame, struct decoding *decoding);
 
 /* NULL where there is none of that name. */
 const struct protocol *protocol_by_name(struct slice name);

@@ -1,5 +1,5 @@
 /* Which protocols there are: protocols.def as a table, found by name or by the
- * subprotocols that a client offers. */
+ * subprotocols that a client offers; and what stands in front of every codec. */
 #include "protocol.h"
 
 const struct protocol *const protocols[PROTOCOL_COUNT] = {
@@ -8,22 +8,22 @@ const struct protocol *const protocols[PROTOCOL_COUNT] = {
 #undef X
 };
 
+void protocol_decode(const struct protocol *protocol, const struct session_view *session,
+                     struct slice frame, struct decoding *decoding)
+{
+  if (json_check(frame) == ERR_OK) {
+    protocol->decode(session, frame, decoding);
+  } else {
+    decoding_refuse(decoding, ERR_MALFORMED, (struct slice){NULL, 0});
+  }
+}
+
 const struct protocol *protocol_by_name(struct slice name)
 {
   for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
     if (slice_is(name, protocols[i]->name)) return protocols[i];
   }
   return NULL;
-}
-
-/* Without the white space around it (RFC 9110, 5.6.1). */
-static struct slice trim(struct slice text)
-{
-  while (text.len > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) text = slice_skip(text, 1);
-  while (text.len > 0 && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t')) {
-    text.len--;
-  }
-  return text;
 }
 
 /* "parley.<name>.v1" */
@@ -39,14 +39,12 @@ static const struct protocol *by_one_subprotocol(struct slice subprotocol)
   return protocol && protocol_has_websocket(protocol) ? protocol : NULL;
 }
 
+/* White space may stand around each of them (RFC 9110, 5.6.1). */
 const struct protocol *protocol_by_subprotocol(struct slice offered)
 {
   while (offered.len > 0) {
-    const char *comma = memchr(offered.data, ',', offered.len);
-    struct slice one = {offered.data, comma ? (size_t)(comma - offered.data) : offered.len};
-    const struct protocol *protocol = by_one_subprotocol(trim(one));
+    const struct protocol *protocol = by_one_subprotocol(slice_trim(slice_cut(&offered, ',')));
     if (protocol) return protocol;
-    offered = slice_skip(offered, comma ? one.len + 1 : one.len);
   }
   return NULL;
 }

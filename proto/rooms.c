@@ -28,12 +28,6 @@
 #include "rooms_http.h"
 #include "typed_frame.h"
 
-/* Version 5 in the URL namespace of "parley:room:lobby" (protocols.md, "who you are"). */
-static const struct slice lobby_uuid = {"189d48d4-e23d-5fa1-a938-6a97095a488c", 36};
-
-/* The dialog with the server, and the server. */
-static const struct slice nil_uuid = {"00000000-0000-0000-0000-000000000000", 36};
-
 /* ---- decode ---- */
 
 /* The members of a client's frame that have a meaning. */
@@ -62,42 +56,35 @@ static const struct slice member_names[MEMBER_COUNT] = {
 static enum err read_key(struct arena *arena, const struct slice *members, struct slice *key)
 {
   struct slice raw = members[MEMBER_KEY];
-  if (raw.len == 0 || json_is_null(raw)) return ERR_OK;
+  if (!json_is_given(raw)) return ERR_OK;
   *key = json_string(arena, raw);
   return key->len ? ERR_OK : ERR_BAD_KEY; /* also what is no string */
-}
-
-static enum err read_uuid(struct arena *arena, struct slice raw, struct address *address)
-{
-  if (!json_is_string(raw)) return ERR_MALFORMED;
-  return address_parse_uuid(arena, json_string(arena, raw), address);
 }
 
 /* The key and the room: all that there is to `enter` and `exit`. */
 static enum err read_room(struct arena *arena, const struct slice *members, struct command *command)
 {
   enum err err = read_key(arena, members, &command->key);
-  return err == ERR_OK ? read_uuid(arena, members[MEMBER_ROOM_ID], &command->to) : err;
+  return err == ERR_OK ? address_read_uuid(arena, members[MEMBER_ROOM_ID], &command->to) : err;
 }
 
 static enum err read_message(struct arena *arena, const struct slice *members, struct command *send)
 {
-  send->text = members[MEMBER_CONTENT];
-  return json_is_string(send->text) ? read_room(arena, members, send) : ERR_MALFORMED;
+  enum err err = command_read_text(members[MEMBER_CONTENT], &send->text);
+  return err == ERR_OK ? read_room(arena, members, send) : err;
 }
 
 static enum err read_invite(struct arena *arena, const struct slice *members,
                             struct command *invite)
 {
-  enum err err = read_uuid(arena, members[MEMBER_USER_ID], &invite->user);
+  enum err err = address_read_uuid(arena, members[MEMBER_USER_ID], &invite->user);
   return err == ERR_OK ? read_room(arena, members, invite) : err;
 }
 
-/* 0 is no message's id. */
 static enum err read_read(struct arena *arena, const struct slice *members, struct command *read)
 {
-  if (!json_whole_number(members[MEMBER_MESSAGE_ID], &read->message_id)) return ERR_MALFORMED;
-  return read->message_id ? read_key(arena, members, &read->key) : ERR_NOT_FOUND;
+  enum err err = command_read_number(members[MEMBER_MESSAGE_ID], &read->message_id);
+  return err == ERR_OK ? read_key(arena, members, &read->key) : err;
 }
 
 /* The time is the client's to choose; it comes back as it stands. */
@@ -160,17 +147,8 @@ static void decode(const struct session_view *session, struct slice frame,
 /* The UUID of the room that the event is in; empty where it is in none. */
 static struct slice room_uuid(const struct envelope *event)
 {
-  switch (event->to.kind) {
-  case PARTY_ROOM:
-    return event->to.uuid;
-  case PARTY_USER:
-    /* What the server writes to one user comes from its own room. */
-    return event->kind == KIND_NOTICE ? nil_uuid : event->dialog.uuid;
-  case PARTY_ALL:
-    return event->to.uuid.len ? event->to.uuid : lobby_uuid;
-  default:
-    return (struct slice){NULL, 0};
-  }
+  const struct party *room = envelope_place(event);
+  return room ? room->uuid : (struct slice){NULL, 0};
 }
 
 static bool encode_message(struct arena *arena, const struct envelope *event, struct slice reader,
@@ -251,10 +229,9 @@ static bool encode_kick(struct arena *arena, const struct envelope *event, struc
   struct slice room = room_uuid(event);
   if (!is_about(event, reader) || !room.len) return false;
   text_append_named_string(out, SLICE("{\"type\":\"kick\",\"room_id\":"), room);
-  text_append(out, SLICE(",\"message\":"));
-  text_append(out, event->text.len ? event->text : SLICE("\"\""));
-  text_append(out, SLICE(",\"permanent\":"));
-  text_append(out, event->permanent ? SLICE("true}") : SLICE("false}"));
+  text_append_named_raw(out, SLICE(",\"message\":"), event->text, SLICE("\"\""));
+  text_append_named_flag(out, SLICE(",\"permanent\":"), event->permanent);
+  text_append_char(out, '}');
   return true;
 }
 
@@ -283,20 +260,15 @@ static void ping(uint64_t now_ms, struct text *out)
 /* ---- reply ---- */
 
 /* An unknown type is told as it came. */
-static void append_request(const struct command *command, struct text *out)
-{
-  if (command->tag > TYPE_NONE && command->tag < TYPE_COUNT) {
-    text_append_json_string(out, type_name((enum type)command->tag));
-  } else {
-    text_append(out, command->client_id.len ? command->client_id : SLICE("null"));
-  }
-}
-
 static void reply_error(const struct command *command, enum err err, struct text *out)
 {
+  const struct slice request = SLICE(",\"request\":");
   text_append_named_string(out, SLICE("{\"type\":\"error\",\"error\":"), err_code(err));
-  text_append(out, SLICE(",\"request\":"));
-  append_request(command, out);
+  if (command->tag > TYPE_NONE && command->tag < TYPE_COUNT) {
+    text_append_named_string(out, request, type_name((enum type)command->tag));
+  } else {
+    text_append_named_raw(out, request, command->client_id, SLICE("null"));
+  }
   text_append_char(out, '}');
 }
 
@@ -330,10 +302,8 @@ static void reply(const struct session_view *session, const struct command *comm
 static enum err identify(struct arena *arena, const struct request *request, struct claim *claim)
 {
   *claim = (struct claim){0};
-  bool key = (request_parameter(arena, request, "key", &claim->token) && claim->token.len > 0) ||
-             request_token(arena, request, &claim->token);
-  if (request_parameter(arena, request, "user", &claim->user)) return identity_check(claim->user);
-  return key ? ERR_OK : ERR_UNAUTHORIZED;
+  (void)request_parameter(arena, request, "key", &claim->token);
+  return claim_complete(arena, request, "user", claim);
 }
 
 static const char *const paths[] = {"/rooms", NULL};

@@ -26,12 +26,7 @@
 
 #include "protocol.h"
 
-enum {
-  STATUS_OK = 200,
-  STATUS_NO_CONTENT = 204,
-  LIMIT_DEFAULT = 100,
-  LIMIT_MAX = 100,
-};
+enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 100 };
 
 /* ---- errors ---- */
 
@@ -151,7 +146,7 @@ static int encode_registered(struct arena *arena, const struct http_call *call,
   text_append_named_string(out, SLICE("{\"user_id\":"), outcome->users[0].party.uuid);
   text_append_named_string(out, SLICE(",\"key\":"), outcome->credential);
   text_append_char(out, '}');
-  return STATUS_OK;
+  return HTTP_OK;
 }
 
 static int encode_key(struct arena *arena, const struct http_call *call,
@@ -161,7 +156,7 @@ static int encode_key(struct arena *arena, const struct http_call *call,
   (void)call;
   text_append_named_string(out, SLICE("{\"key\":"), outcome->credential);
   text_append_char(out, '}');
-  return STATUS_OK;
+  return HTTP_OK;
 }
 
 static int encode_renamed(struct arena *arena, const struct http_call *call,
@@ -171,7 +166,7 @@ static int encode_renamed(struct arena *arena, const struct http_call *call,
   (void)call;
   text_append_named_string(out, SLICE("{\"username\":"), party_name(&outcome->users[0].party));
   text_append_char(out, '}');
-  return STATUS_OK;
+  return HTTP_OK;
 }
 
 static int encode_user(struct arena *arena, const struct http_call *call,
@@ -183,7 +178,7 @@ static int encode_user(struct arena *arena, const struct http_call *call,
   text_append_named_string(out, SLICE("{\"username\":"), party_name(user));
   text_append_named_string(out, SLICE(",\"user_id\":"), user->uuid);
   text_append_char(out, '}');
-  return STATUS_OK;
+  return HTTP_OK;
 }
 
 /* ---- rooms ---- */
@@ -195,8 +190,7 @@ static enum err read_room(struct arena *arena, const struct http_call *call,
   enum err err = http_string(arena, call, "name", false, &room->name);
   if (err != ERR_OK) return err;
   if (room->name.data && room->name.len == 0) return ERR_MALFORMED;
-  room->open.set = http_member(call, "open").len > 0;
-  return http_boolean(call, "open", &room->open.value);
+  return http_choice(call, "open", &room->open);
 }
 
 /* Open unless it says otherwise; nothing of it is stored, and only its members hear it. */
@@ -206,10 +200,9 @@ static enum err decode_new_room(struct arena *arena, const struct http_call *cal
   struct room_change *room = arena_zalloc(arena, sizeof *room);
   command->kind = COMMAND_CREATE_ROOM;
   command->room_change = room;
-  room->open.value = true;
-  enum err err = read_room(arena, call, room);
-  room->open.set = room->is_public.set = room->logged.set = true;
-  return err;
+  room->open = (struct choice){.set = true, .value = true};
+  room->is_public = room->logged = (struct choice){.set = true, .value = false};
+  return read_room(arena, call, room);
 }
 
 static enum err about_room(struct arena *arena, const struct http_call *call,
@@ -237,30 +230,19 @@ static enum err decode_room(struct arena *arena, const struct http_call *call,
   return about_room(arena, call, COMMAND_GET_ROOM, command);
 }
 
-/* A UUID, or null for nobody's. */
-static void append_owner(struct text *out, struct slice name, const struct room_info *room)
-{
-  text_append(out, name);
-  if (room->owner.uuid.len) {
-    text_append_json_string(out, room->owner.uuid);
-  } else {
-    text_append(out, SLICE("null"));
-  }
-}
-
 static int encode_room(struct arena *arena, const struct http_call *call,
                        const struct outcome *outcome, struct text *out)
 {
   (void)arena;
   (void)call;
   const struct room_info *room = &outcome->rooms[0];
-  text_append(out, room->open ? SLICE("{\"open\":true") : SLICE("{\"open\":false"));
+  text_append_named_flag(out, SLICE("{\"open\":"), room->open);
   text_append_named_string(out, SLICE(",\"name\":"), party_name(&room->party));
   text_append_named_number(out, SLICE(",\"user_count\":"), room->member_count);
-  append_owner(out, SLICE(",\"owner\":"), room);
+  text_append_named_or_null(out, SLICE(",\"owner\":"), room->owner.uuid);
   text_append_named_string(out, SLICE(",\"room_id\":"), room->party.uuid);
   text_append_char(out, '}');
-  return STATUS_OK;
+  return HTTP_OK;
 }
 
 static int encode_owner(struct arena *arena, const struct http_call *call,
@@ -268,9 +250,9 @@ static int encode_owner(struct arena *arena, const struct http_call *call,
 {
   (void)arena;
   (void)call;
-  append_owner(out, SLICE("{\"owner\":"), &outcome->rooms[0]);
+  text_append_named_or_null(out, SLICE("{\"owner\":"), outcome->rooms[0].owner.uuid);
   text_append_char(out, '}');
-  return STATUS_OK;
+  return HTTP_OK;
 }
 
 /* ---- who is what in a room: asking ---- */
@@ -329,7 +311,7 @@ static int encode_people(struct arena *arena, const struct http_call *call,
   text_append_named_number(out, SLICE("],\"index\":"), index);
   text_append_named_number(out, SLICE(",\"user_count\":"), outcome->total);
   text_append_char(out, '}');
-  return STATUS_OK;
+  return HTTP_OK;
 }
 
 static int encode_standing(struct arena *arena, const struct http_call *call,
@@ -337,8 +319,9 @@ static int encode_standing(struct arena *arena, const struct http_call *call,
 {
   (void)arena;
   (void)call;
-  text_append(out, outcome->present ? SLICE("{\"present\":true}") : SLICE("{\"present\":false}"));
-  return STATUS_OK;
+  text_append_named_flag(out, SLICE("{\"present\":"), outcome->present);
+  text_append_char(out, '}');
+  return HTTP_OK;
 }
 
 /* ---- who is what in a room: changing ---- */
@@ -358,33 +341,25 @@ static enum err set_role(struct arena *arena, const struct http_call *call, enum
   return about_user(arena, call, COMMAND_SET_ROLE, command);
 }
 
-/* A kick may say why. */
-static enum err read_message(const struct http_call *call, struct command *command)
-{
-  struct slice message = http_member(call, "message");
-  if (message.len == 0 || json_is_null(message)) return ERR_OK;
-  command->text = message;
-  return json_is_string(message) ? ERR_OK : ERR_MALFORMED;
-}
-
 static enum err decode_invite(struct arena *arena, const struct http_call *call,
                               struct command *command)
 {
   return about_user(arena, call, COMMAND_INVITE, command);
 }
 
+/* A kick may say why. */
 static enum err decode_kick(struct arena *arena, const struct http_call *call,
                             struct command *command)
 {
   enum err err = set_role(arena, call, ROLE_MEMBER, false, command);
-  return err == ERR_OK ? read_message(call, command) : err;
+  return err == ERR_OK ? http_raw_text(call, "message", &command->text) : err;
 }
 
 static enum err decode_ban(struct arena *arena, const struct http_call *call,
                            struct command *command)
 {
   enum err err = set_role(arena, call, ROLE_BANNED, true, command);
-  return err == ERR_OK ? read_message(call, command) : err;
+  return err == ERR_OK ? http_raw_text(call, "message", &command->text) : err;
 }
 
 static enum err decode_unban(struct arena *arena, const struct http_call *call,
@@ -416,7 +391,7 @@ static int encode_changed(struct arena *arena, const struct http_call *call,
                           const struct outcome *outcome, struct text *out)
 {
   (void)arena;
-  return outcome->already ? error(call, ERR_CONFLICT, out) : STATUS_NO_CONTENT;
+  return outcome->already ? error(call, ERR_CONFLICT, out) : HTTP_NO_CONTENT;
 }
 
 /* ---- who asks ---- */

@@ -17,76 +17,57 @@
  * Members stand in the order in which the original system writes them. */
 #include "protocol.h"
 
-/* The members of a client's frame, raw. */
-struct payload {
-  struct slice type, payload_id, message, to;
-};
+/* The members of a client's frame. */
+enum member { MEMBER_TYPE, MEMBER_PAYLOAD_ID, MEMBER_MESSAGE, MEMBER_TO, MEMBER_COUNT };
 
-static struct payload read_payload(struct slice frame)
-{
-  struct payload payload = {0};
-  struct json_walk walk = json_walk(frame);
-  struct slice key, value;
-  while (json_walk_next(&walk, &key, &value)) {
-    if (json_key_is(key, SLICE("type"))) payload.type = value;
-    if (json_key_is(key, SLICE("payload_id"))) payload.payload_id = value;
-    if (json_key_is(key, SLICE("message"))) payload.message = value;
-    if (json_key_is(key, SLICE("to"))) payload.to = value;
-  }
-  return payload;
-}
+static const struct slice member_names[MEMBER_COUNT] = {
+    [MEMBER_TYPE] = {"type", 4},
+    [MEMBER_PAYLOAD_ID] = {"payload_id", 10},
+    [MEMBER_MESSAGE] = {"message", 7},
+    [MEMBER_TO] = {"to", 2},
+};
 
 /* Where the message goes: what `to` names, else the room that the connection hears. */
 static enum err read_recipient(const struct session_view *session, struct arena *arena,
                                struct slice to, struct address *address)
 {
-  if (to.len == 0 || json_is_null(to)) {
-    struct slice room = session->room.len ? session->room : SLICE("lobby");
-    *address = (struct address){.kind = ADDRESS_ROOM, .id = room};
-    return ERR_OK;
-  }
-  if (!json_is_string(to)) return ERR_MALFORMED;
-  return address_parse(json_string(arena, to), address);
+  if (json_is_given(to)) return address_read(arena, to, address);
+  struct slice room = session->room.len ? session->room : party_lobby.id;
+  *address = (struct address){.kind = ADDRESS_ROOM, .id = room};
+  return ERR_OK;
 }
 
 static void decode(const struct session_view *session, struct slice frame,
                    struct decoding *decoding)
 {
-  const struct slice no_id = {NULL, 0};
-  if (json_check(frame) != ERR_OK) {
-    decoding_refuse(decoding, ERR_MALFORMED, no_id);
-    return;
-  }
-  struct payload payload = read_payload(frame);
+  struct slice members[MEMBER_COUNT];
+  json_members(frame, member_names, MEMBER_COUNT, members);
+  struct slice id = members[MEMBER_PAYLOAD_ID], text = members[MEMBER_MESSAGE];
   /* The id of a frame whose type is unknown means nothing, and is not echoed. */
-  if (!json_key_is(payload.type, SLICE("send_message")) || !json_is_string(payload.payload_id)) {
-    decoding_refuse(decoding, ERR_MALFORMED, no_id);
+  if (!json_key_is(members[MEMBER_TYPE], SLICE("send_message")) || !json_is_string(id)) {
+    decoding_refuse(decoding, ERR_MALFORMED, (struct slice){NULL, 0});
     return;
   }
   struct address to;
-  enum err err = json_is_string(payload.message) ? ERR_OK : ERR_MALFORMED;
-  if (err == ERR_OK) err = read_recipient(session, decoding->arena, payload.to, &to);
+  enum err err = json_is_string(text) ? ERR_OK : ERR_MALFORMED;
+  if (err == ERR_OK) err = read_recipient(session, decoding->arena, members[MEMBER_TO], &to);
   if (err != ERR_OK) {
-    decoding_refuse(decoding, err, payload.payload_id);
+    decoding_refuse(decoding, err, id);
     return;
   }
   struct command *send = decoding_add(decoding, COMMAND_SEND);
-  send->client_id = payload.payload_id;
+  send->client_id = id;
   send->to = to;
-  send->text = payload.message;
+  send->text = text;
 }
 
 /* ,"timestamp":1,"username":"alice" */
 static void append_when_and_who(struct text *out, const struct envelope *event)
 {
-  text_append(out, SLICE(",\"timestamp\":"));
-  text_append_number(out, event->ts_ms);
-  text_append(out, SLICE(",\"username\":"));
-  if (event->kind == KIND_NOTICE) {
-    text_append(out, SLICE("null"));
-  } else {
-    text_append_json_string(out, event->from.id);
-  }
+  bool server = event->kind == KIND_NOTICE;
+  text_append_named_number(out, SLICE(",\"timestamp\":"), event->ts_ms);
+  text_append_named_or_null(out, SLICE(",\"username\":"),
+                            server ? (struct slice){NULL, 0} : event->from.id);
 }
 
 static void encode_message(struct arena *arena, const struct envelope *event, struct text *out)
@@ -94,10 +75,7 @@ static void encode_message(struct arena *arena, const struct envelope *event, st
   text_append(out, SLICE("{\"type\":\"message_sent\",\"message\":"));
   text_append(out, envelope_shown_text(arena, event));
   append_when_and_who(out, event);
-  if (event->to.kind == PARTY_USER) {
-    text_append(out, SLICE(",\"to\":"));
-    text_append_json_string(out, event->to.id);
-  }
+  if (event->to.kind == PARTY_USER) text_append_named_string(out, SLICE(",\"to\":"), event->to.id);
   text_append_char(out, '}');
 }
 
@@ -133,14 +111,10 @@ static void reply(const struct session_view *session, const struct command *comm
 {
   (void)session;
   enum err err = command_err(command, outcome);
-  text_append(out, SLICE("{\"type\":\"reply\",\"payload_id\":"));
-  text_append(out, command->client_id.len ? command->client_id : SLICE("null"));
-  text_append(out, SLICE(",\"error\":"));
-  if (err == ERR_OK) {
-    text_append(out, SLICE("null"));
-  } else {
-    text_append_json_string(out, err_code(err));
-  }
+  struct slice error = err == ERR_OK ? (struct slice){NULL, 0} : err_code(err);
+  text_append_named_raw(out, SLICE("{\"type\":\"reply\",\"payload_id\":"), command->client_id,
+                        SLICE("null"));
+  text_append_named_or_null(out, SLICE(",\"error\":"), error);
   text_append_char(out, '}');
 }
 
@@ -157,15 +131,10 @@ static enum err identify_room(struct arena *arena, const struct request *request
 static enum err identify(struct arena *arena, const struct request *request, struct claim *claim)
 {
   *claim = (struct claim){0};
-  bool token = request_token(arena, request, &claim->token);
   enum err err = identify_room(arena, request, claim);
   if (err != ERR_OK) return err;
-  if (request_basic_user(arena, request, &claim->user) ||
-      request_parameter(arena, request, "username", &claim->user) ||
-      request_parameter(arena, request, "user", &claim->user)) {
-    return identity_check(claim->user);
-  }
-  return token ? ERR_OK : ERR_UNAUTHORIZED;
+  (void)request_basic_user(arena, request, &claim->user);
+  return claim_complete(arena, request, "username", claim);
 }
 
 /* "/" is for a WebSocket that asks for nothing else (protocols.md). */

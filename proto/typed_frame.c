@@ -12,11 +12,13 @@ static unsigned find_type(const struct typed_frames *frames, struct slice raw_ty
   return 0;
 }
 
-/* A frame that is JSON. */
-static void decode_members(const struct typed_frames *frames, const struct slice *members,
-                           struct decoding *decoding)
+void typed_frame_decode(const struct typed_frames *frames, struct slice frame,
+                        struct decoding *decoding)
 {
   const struct slice no_id = {NULL, 0};
+  struct slice members[TYPED_FRAME_MEMBERS_MAX];
+  assert(frames->member_count <= TYPED_FRAME_MEMBERS_MAX);
+  json_members(frame, frames->member_names, frames->member_count, members);
   struct slice raw_type = members[TYPED_FRAME_TYPE];
   if (!json_is_string(raw_type)) {
     decoding_refuse(decoding, ERR_MALFORMED, no_id);
@@ -35,18 +37,4 @@ static void decode_members(const struct typed_frames *frames, const struct slice
   } else {
     decoding_refuse(decoding, err, no_id)->tag = tag;
   }
-}
-
-void typed_frame_decode(const struct typed_frames *frames, struct slice frame,
-                        struct decoding *decoding)
-{
-  const struct slice no_id = {NULL, 0};
-  struct slice members[TYPED_FRAME_MEMBERS_MAX];
-  assert(frames->member_count <= TYPED_FRAME_MEMBERS_MAX);
-  if (json_check(frame) != ERR_OK) {
-    decoding_refuse(decoding, ERR_MALFORMED, no_id);
-    return;
-  }
-  json_members(frame, frames->member_names, frames->member_count, members);
-  decode_members(frames, members, decoding);
 }

@@ -76,6 +76,16 @@ bool json_is_null(struct slice raw)
   return begins_with(raw, 'n');
 }
 
+bool json_is_given(struct slice raw)
+{
+  return raw.len > 0 && !json_is_null(raw);
+}
+
+bool json_is_id(struct slice raw)
+{
+  return json_is_string(raw) || json_is_number(raw);
+}
+
 /* What stands between the quotes; empty for what is no string. */
 static struct slice unquote(struct slice raw)
 {
@@ -178,7 +188,6 @@ bool json_key_is(struct slice raw_key, struct slice name)
 
 bool json_whole_number(struct slice raw, uint64_t *number)
 {
-  const uint64_t limit = (uint64_t)1 << 53;
   struct slice digits = json_is_string(raw) ? unquote(raw) : raw;
   if (digits.len == 0 || digits.len > 16) return false;
   if (digits.data[0] == '0' && digits.len > 1) return false;
@@ -187,7 +196,7 @@ bool json_whole_number(struct slice raw, uint64_t *number)
     if (digits.data[i] < '0' || digits.data[i] > '9') return false;
     sum = sum * 10 + (uint64_t)(digits.data[i] - '0');
   }
-  if (sum >= limit) return false;
+  if (sum >= JSON_NUMBER_END) return false;
   *number = sum;
   return true;
 }

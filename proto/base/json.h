@@ -18,6 +18,9 @@
 
 #define JSON_MAX_DEPTH 32 /* objects and arrays nest this deep, not one more (protocols.md) */
 
+/* Ids, numbers and times stay below: what every JSON reader holds exactly (RFC 8259, 6). */
+#define JSON_NUMBER_END ((uint64_t)1 << 53)
+
 /* ERR_OK for one object of strict JSON: by RFC 8259, UTF-8, not nested too deep, nothing
  * but white space around it; else ERR_MALFORMED. */
 MUST_CHECK enum err json_check(struct slice text);
@@ -70,6 +73,12 @@ bool json_is_number(struct slice raw);
 bool json_is_object(struct slice raw);
 bool json_is_array(struct slice raw);
 bool json_is_null(struct slice raw);
+
+/* Is there a value that says something: neither missing nor null? */
+bool json_is_given(struct slice raw);
+
+/* Can it be an id of a client's own making: a string or a number? */
+bool json_is_id(struct slice raw);
 
 /* The bytes that a raw JSON string stands for; a slice of `raw` itself where it
  * holds no escape, else in the arena. A lone surrogate becomes U+FFFD. */

@@ -33,6 +33,16 @@ void text_append_number(struct text *text, uint64_t number)
   text_append(text, (struct slice){digits + at, sizeof digits - at});
 }
 
+void text_append_named_or_null(struct text *text, struct slice name, struct slice value)
+{
+  text_append(text, name);
+  if (value.len) {
+    text_append_json_string(text, value);
+  } else {
+    text_append(text, SLICE("null"));
+  }
+}
+
 void text_append_format(struct text *text, const char *format, ...)
 {
   va_list arguments;
@@ -158,6 +168,13 @@ bool text_append_url_decoded(struct text *text, struct slice bytes)
 bool text_append_path_decoded(struct text *text, struct slice bytes)
 {
   return append_decoded(text, bytes, false);
+}
+
+struct slice text_move(struct text *text, struct arena *arena)
+{
+  struct slice moved = arena_copy(arena, text_slice(text));
+  text_free(text);
+  return moved;
 }
 
 void text_free(struct text *text)

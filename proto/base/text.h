@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "arena.h"
 #include "slice.h"
 
 struct text {
@@ -57,6 +58,23 @@ static inline void text_append_named_string(struct text *text, struct slice name
   text_append_json_string(text, value);
 }
 
+/* The same of true or false; of a string that is null where it is empty; of raw JSON, or
+ * `otherwise` where it is empty. */
+static inline void text_append_named_flag(struct text *text, struct slice name, bool value)
+{
+  text_append(text, name);
+  text_append(text, value ? SLICE("true") : SLICE("false"));
+}
+
+static inline void text_append_named_raw(struct text *text, struct slice name, struct slice raw,
+                                         struct slice otherwise)
+{
+  text_append(text, name);
+  text_append(text, raw.len ? raw : otherwise);
+}
+
+void text_append_named_or_null(struct text *text, struct slice name, struct slice value);
+
 /* JSON that is known to be valid, without the white space between its tokens,
  * so that an envelope stays one line. The bytes of every token stay as they are. */
 void text_append_json(struct text *text, struct slice json);
@@ -73,6 +91,9 @@ static inline struct slice text_slice(const struct text *text)
 {
   return (struct slice){text->data, text->len};
 }
+
+/* What was written, as a copy in the arena; the text is freed, and empty again. */
+struct slice text_move(struct text *text, struct arena *arena);
 
 static inline void text_reset(struct text *text)
 {

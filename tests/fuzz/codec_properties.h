@@ -167,7 +167,7 @@ static inline void check_codec(const struct protocol *protocol, struct slice byt
   };
   struct arena arena = {0};
   struct decoding decoding = {.arena = &arena};
-  protocol->decode(&view, frame, &decoding);
+  protocol_decode(protocol, &view, frame, &decoding);
   check_commands(protocol, &arena, &view, frame, &decoding);
   arena_free(&arena);
   free(exact);

@@ -22,7 +22,7 @@ static const struct session_view alice = {
 static struct decoding decode(struct slice frame)
 {
   struct decoding decoding = {.arena = &arena};
-  protocol_chat.decode(&alice, frame, &decoding);
+  protocol_decode(&protocol_chat, &alice, frame, &decoding);
   return decoding;
 }
 

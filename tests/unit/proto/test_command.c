@@ -51,22 +51,52 @@ static void addresses(void **state)
   assert_int_equal(address_parse((struct slice){NULL, 0}, &address), ERR_NOT_FOUND);
 }
 
-static void assert_room(const struct party *to, const char *expected)
+static void assert_named(const struct party *to, const char *expected)
 {
   struct text out = {0};
   text_append(&out, SLICE("\"rid\":"));
-  address_append_room(&out, to);
+  address_append(&out, to, SLICE("bob"));
   assert_true(slice_is(text_slice(&out), expected));
   text_free(&out);
 }
 
-static void rooms_as_free_text(void **state)
+static void recipients_as_free_text(void **state)
 {
   (void)state;
-  assert_room(&(struct party){.kind = PARTY_ROOM, .id = SLICE("den")}, "\"rid\":\"#den\"");
-  assert_room(&(struct party){.kind = PARTY_ROOM, .id = SLICE("\"é\" \\")},
-              "\"rid\":\"#\\\"é\\\" \\\\\"");
-  assert_room(&(struct party){.kind = PARTY_ALL}, "\"rid\":\"#lobby\"");
+  assert_named(&(struct party){.kind = PARTY_ROOM, .id = SLICE("den")}, "\"rid\":\"#den\"");
+  assert_named(&(struct party){.kind = PARTY_ROOM, .id = SLICE("\"é\" \\")},
+               "\"rid\":\"#\\\"é\\\" \\\\\"");
+  assert_named(&(struct party){.kind = PARTY_ALL}, "\"rid\":\"#lobby\"");
+  assert_named(&(struct party){.kind = PARTY_USER, .id = SLICE("alice")}, "\"rid\":\"bob\"");
+}
+
+/* What a frame's member may be, besides a text that address_parse knows. */
+static void recipients_in_frames(void **state)
+{
+  (void)state;
+  struct arena arena = {0};
+  struct address address;
+  assert_int_equal(address_read(&arena, SLICE("\"b\\u006fb\""), &address), ERR_OK);
+  assert_true(address.kind == ADDRESS_USER && slice_is(address.id, "bob"));
+  assert_int_equal(address_read(&arena, SLICE("31"), &address), ERR_MALFORMED);
+  assert_int_equal(address_read(&arena, (struct slice){NULL, 0}, &address), ERR_MALFORMED);
+  assert_int_equal(address_read_room(&arena, SLICE("\"#den\""), &address), ERR_OK);
+  assert_int_equal(address_read_room(&arena, SLICE("\"den\""), &address), ERR_MALFORMED);
+  assert_int_equal(address_read_room(&arena, SLICE("\"#\""), &address), ERR_NOT_FOUND);
+  assert_int_equal(address_read_uuid(&arena, SLICE("17"), &address), ERR_MALFORMED);
+  assert_int_equal(address_read_uuid(&arena, SLICE("\"17\""), &address), ERR_NOT_FOUND);
+  arena_free(&arena);
+}
+
+static void numbers_in_frames(void **state)
+{
+  (void)state;
+  uint64_t number = 0;
+  assert_int_equal(command_read_number(SLICE("\"65537\""), &number), ERR_OK);
+  assert_int_equal(number, 65537);
+  assert_int_equal(command_read_number(SLICE("0"), &number), ERR_NOT_FOUND);
+  assert_int_equal(command_read_number(SLICE("-1"), &number), ERR_MALFORMED);
+  assert_int_equal(command_read_number((struct slice){NULL, 0}, &number), ERR_MALFORMED);
 }
 
 static void what_the_client_is_told(void **state)
@@ -117,7 +147,8 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(commands_stand_in_order), cmocka_unit_test(addresses),
-      cmocka_unit_test(addresses_by_uuid),       cmocka_unit_test(rooms_as_free_text),
+      cmocka_unit_test(addresses_by_uuid),       cmocka_unit_test(recipients_as_free_text),
+      cmocka_unit_test(recipients_in_frames),    cmocka_unit_test(numbers_in_frames),
       cmocka_unit_test(what_the_client_is_told),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

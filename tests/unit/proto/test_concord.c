@@ -20,7 +20,7 @@ static const struct session_view alice = {
 static const struct command *decode(struct slice frame)
 {
   struct decoding decoding = {.arena = &arena};
-  protocol_concord.decode(&alice, frame, &decoding);
+  protocol_decode(&protocol_concord, &alice, frame, &decoding);
   assert_non_null(decoding.first);
   assert_ptr_equal(decoding.first, decoding.last); /* always exactly one */
   return decoding.first;

@@ -389,31 +389,6 @@ static void frames_show_what_responses_show(void **state)
   arena_free(&arena);
 }
 
-/* The bearer token, else ?token=; and ?user=, where that is believed. */
-static void who_asks(void **state)
-{
-  (void)state;
-  static const struct {
-    const char *query, *authorization;
-    enum err err;
-    const char *user, *token;
-  } cases[] = {
-      {"", "Bearer a.b.c", ERR_OK, "", "a.b.c"},        {"token=d.e.f", "", ERR_OK, "", "d.e.f"},
-      {"user=alice", "", ERR_OK, "alice", ""},          {"", "", ERR_UNAUTHORIZED, "", ""},
-      {"user=server", "", ERR_FORBIDDEN, "server", ""},
-  };
-  struct arena arena = {0};
-  for (size_t i = 0; i < COUNT(cases); i++) {
-    const struct request request = {.query = slice_of(cases[i].query),
-                                    .authorization = slice_of(cases[i].authorization)};
-    struct claim claim;
-    assert_int_equal(concord_http.identify(&arena, &request, &claim), cases[i].err);
-    assert_true(slice_is(claim.user, cases[i].user));
-    assert_true(slice_is(claim.token, cases[i].token));
-  }
-  arena_free(&arena);
-}
-
 /* Registering and logging in are all that one may do as nobody. */
 static void all_but_two_ask_who_one_is(void **state)
 {
@@ -433,7 +408,6 @@ int main(void)
       cmocka_unit_test(every_outcome_is_its_response),
       cmocka_unit_test(every_failure_is_told),
       cmocka_unit_test(frames_show_what_responses_show),
-      cmocka_unit_test(who_asks),
       cmocka_unit_test(all_but_two_ask_who_one_is),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,6 +106,28 @@ static void what_is_empty_is_left_out(void **state)
                         "\"body\":{\"credential\":\"3f2a\"}}");
 }
 
+/* By what those name it that name conversations by numbers and UUIDs. */
+static void where_an_event_is(void **state)
+{
+  (void)state;
+  const struct party room = {.kind = PARTY_ROOM, .num = 5}, all = {.kind = PARTY_ALL};
+  const struct party dialog = {.kind = PARTY_DIALOG, .num = 6}, user = {.kind = PARTY_USER};
+  const struct {
+    struct envelope event;
+    uint64_t num;
+  } cases[] = {
+      {{.kind = KIND_TYPING, .to = room}, 5},
+      {{.kind = KIND_MESSAGE_SENT, .to = user, .dialog = dialog}, 6},
+      {{.kind = KIND_NOTICE, .to = user}, 0},
+      {{.kind = KIND_NOTICE, .to = all}, 1},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+    assert_int_equal(envelope_place(&cases[i].event)->num, cases[i].num);
+  const struct envelope nowhere = {.kind = KIND_PRESENCE_ONLINE, .to = user};
+  assert_null(envelope_place(&nowhere));
+  assert_null(envelope_place(&(struct envelope){.kind = KIND_PROBE}));
+}
+
 static void names_are_escaped(void **state)
 {
   (void)state;
@@ -169,6 +191,7 @@ int main(void)
       cmocka_unit_test(everything_at_once),
       cmocka_unit_test(what_is_empty_is_left_out),
       cmocka_unit_test(names_are_escaped),
+      cmocka_unit_test(where_an_event_is),
       cmocka_unit_test(stamp_and_rest_make_the_line),
       cmocka_unit_test(every_kind_has_a_name_of_its_own),
       cmocka_unit_test(the_schema_names_every_kind),

@@ -226,28 +226,42 @@ static void strings_of_a_body(void **state)
   }
 }
 
-static void booleans_of_a_body(void **state)
+static void choices_of_a_body(void **state)
 {
   (void)state;
   static const struct {
     const char *body;
     enum err err;
-    bool value; /* `true` before */
+    struct choice choice; /* true before, though nobody said so */
   } cases[] = {
-      {"{\"a\":true}", ERR_OK, true},
-      {"{\"a\":false}", ERR_OK, false},
-      {"{}", ERR_OK, true},
-      {"", ERR_OK, true},
-      {"{\"a\":null}", ERR_MALFORMED, true},
-      {"{\"a\":1}", ERR_MALFORMED, true},
-      {"{\"a\":\"true\"}", ERR_MALFORMED, true},
+      {"{\"a\":true}", ERR_OK, {true, true}},
+      {"{\"a\":false}", ERR_OK, {true, false}},
+      {"{}", ERR_OK, {false, true}},
+      {"", ERR_OK, {false, true}},
+      {"{\"a\":null}", ERR_MALFORMED, {false, true}},
+      {"{\"a\":1}", ERR_MALFORMED, {false, true}},
+      {"{\"a\":\"true\"}", ERR_MALFORMED, {false, true}},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     const struct http_call call = with_body(cases[i].body);
-    bool value = true;
-    assert_int_equal(http_boolean(&call, "a", &value), cases[i].err);
-    assert_int_equal(value, cases[i].value);
+    struct choice choice = {.value = true};
+    assert_int_equal(http_choice(&call, "a", &choice), cases[i].err);
+    assert_int_equal(choice.set, cases[i].choice.set);
+    assert_int_equal(choice.value, cases[i].choice.value);
   }
+}
+
+static void raw_texts_of_a_body(void **state)
+{
+  (void)state;
+  struct slice raw = {NULL, 0};
+  struct http_call call = with_body("{\"a\":\"\\u0061\",\"b\":null,\"c\":17}");
+  assert_int_equal(http_raw_text(&call, "b", &raw), ERR_OK);
+  assert_int_equal(http_raw_text(&call, "d", &raw), ERR_OK);
+  assert_int_equal(http_raw_text(&call, "c", &raw), ERR_MALFORMED);
+  assert_int_equal(raw.len, 0);
+  assert_int_equal(http_raw_text(&call, "a", &raw), ERR_OK);
+  assert_true(slice_is(raw, "\"\\u0061\""));
 }
 
 static void raw_members_of_a_body(void **state)
@@ -327,7 +341,8 @@ int main(void)
       cmocka_unit_test_teardown(errors_have_one_form, forget),
       cmocka_unit_test_teardown(numbers_of_a_path, forget),
       cmocka_unit_test_teardown(strings_of_a_body, forget),
-      cmocka_unit_test_teardown(booleans_of_a_body, forget),
+      cmocka_unit_test_teardown(choices_of_a_body, forget),
+      cmocka_unit_test_teardown(raw_texts_of_a_body, forget),
       cmocka_unit_test_teardown(raw_members_of_a_body, forget),
       cmocka_unit_test_teardown(numbers_of_a_query, forget),
       cmocka_unit_test_teardown(texts_of_a_query, forget),

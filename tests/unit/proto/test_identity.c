@@ -140,6 +140,7 @@ static void claims(void **state)
       {"token=t", "", "", "t", ERR_OK},
       {"user=alice&token=t", "Bearer b", "alice", "b", ERR_OK},
       {"", "", "", "", ERR_UNAUTHORIZED},
+      {"token=", "Basic YTpi", "", "", ERR_UNAUTHORIZED},
       {"user=&token=t", "", "", "", ERR_UNAUTHORIZED},
       {"user=server&token=t", "", "", "", ERR_FORBIDDEN},
   };
@@ -155,13 +156,43 @@ static void claims(void **state)
   }
 }
 
+/* A protocol's own way goes before, whatever else the head says. */
+static void claims_that_were_begun(void **state)
+{
+  (void)state;
+  const struct request request = {.query = SLICE("name=bob&user=carol&token=t")};
+  struct claim claim = {.user = SLICE("alice")};
+  assert_int_equal(claim_complete(&arena, &request, "name", &claim), ERR_OK);
+  assert_true(slice_is(claim.user, "alice") && slice_is(claim.token, "t"));
+  claim = (struct claim){.token = SLICE("key")};
+  assert_int_equal(claim_complete(&arena, &request, "name", &claim), ERR_OK);
+  assert_true(slice_is(claim.user, "bob") && slice_is(claim.token, "key"));
+  claim = (struct claim){0};
+  assert_int_equal(claim_complete(&arena, &request, "client_id", &claim), ERR_OK);
+  assert_true(slice_is(claim.user, "carol"));
+}
+
+static void new_ids(void **state)
+{
+  (void)state;
+  assert_int_equal(identity_check_new(SLICE("alice")), ERR_OK);
+  assert_int_equal(identity_check_new(SLICE("server")), ERR_CONFLICT);
+  assert_int_equal(identity_check_new(SLICE("a|b")), ERR_MALFORMED);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(good_ids),          cmocka_unit_test(ids_of_bad_form),
-      cmocka_unit_test(at_most_128_bytes), cmocka_unit_test(reserved_ids),
-      cmocka_unit_test(parameters),        cmocka_unit_test(basic_credentials),
-      cmocka_unit_test(bearer_tokens),     cmocka_unit_test(claims),
+      cmocka_unit_test(good_ids),
+      cmocka_unit_test(ids_of_bad_form),
+      cmocka_unit_test(at_most_128_bytes),
+      cmocka_unit_test(reserved_ids),
+      cmocka_unit_test(parameters),
+      cmocka_unit_test(basic_credentials),
+      cmocka_unit_test(bearer_tokens),
+      cmocka_unit_test(claims),
+      cmocka_unit_test(claims_that_were_begun),
+      cmocka_unit_test(new_ids),
   };
   int failed = cmocka_run_group_tests(tests, NULL, NULL);
   arena_free(&arena);

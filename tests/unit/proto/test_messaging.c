@@ -18,7 +18,7 @@ static const struct session_view user_21 = {
 static struct decoding decode(struct slice frame)
 {
   struct decoding decoding = {.arena = &arena};
-  protocol_messaging.decode(&user_21, frame, &decoding);
+  protocol_decode(&protocol_messaging, &user_21, frame, &decoding);
   return decoding;
 }
 

@@ -274,32 +274,6 @@ static void errors_have_shared_codes(void **state)
 
 /* ---- who asks ---- */
 
-static void who_asks(void **state)
-{
-  (void)state;
-  static const struct {
-    const char *query, *authorization;
-    enum err err;
-    const char *user, *token;
-  } cases[] = {
-      {"", "Bearer a.b.c", ERR_OK, "", "a.b.c"},
-      {"token=a.b.c", "", ERR_OK, "", "a.b.c"},
-      {"user=alice", "", ERR_OK, "alice", ""},
-      {"user=alice", "Bearer a.b.c", ERR_OK, "alice", "a.b.c"},
-      {"", "", ERR_UNAUTHORIZED, "", ""},
-      {"token=", "Basic YTpi", ERR_UNAUTHORIZED, "", ""},
-      {"user=server", "", ERR_FORBIDDEN, "server", ""},
-  };
-  for (size_t i = 0; i < COUNT(cases); i++) {
-    const struct request request = {.query = slice_of(cases[i].query),
-                                    .authorization = slice_of(cases[i].authorization)};
-    struct claim claim;
-    assert_int_equal(native_http.identify(&arena, &request, &claim), cases[i].err);
-    assert_true(slice_is(claim.user, cases[i].user));
-    assert_true(slice_is(claim.token, cases[i].token));
-  }
-}
-
 /* The header goes before the query, there as at the door. */
 static void a_token_revokes_itself(void **state)
 {
@@ -387,7 +361,6 @@ int main(void)
       cmocka_unit_test(every_outcome_is_its_response),
       cmocka_unit_test(every_failure_is_told),
       cmocka_unit_test(errors_have_shared_codes),
-      cmocka_unit_test(who_asks),
       cmocka_unit_test(a_token_revokes_itself),
       cmocka_unit_test(the_document_has_every_route_and_no_other),
   };

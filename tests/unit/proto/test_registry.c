@@ -102,6 +102,26 @@ static void native_has_no_websocket(void **state)
   assert_int_equal(protocol_native.own, OWN_ALL);
 }
 
+/* Whatever the protocol, what is no JSON object is refused in front of it. */
+static void what_is_no_json_reaches_no_codec(void **state)
+{
+  (void)state;
+  static const char *const broken[] = {"", "{", "[]", "17", "{\"a\":NaN}", "{\"a\":\"\xff\"}"};
+  const struct session_view view = {.user = {.kind = PARTY_USER, .id = SLICE("21")}};
+  for (size_t i = 0; i < PROTOCOL_COUNT * (sizeof broken / sizeof broken[0]); i++) {
+    const struct protocol *protocol = protocols[i % PROTOCOL_COUNT];
+    if (!protocol_has_websocket(protocol)) continue;
+    struct arena arena = {0};
+    struct decoding decoding = {.arena = &arena};
+    protocol_decode(protocol, &view, slice_of(broken[i / PROTOCOL_COUNT]), &decoding);
+    assert_int_equal(decoding.first->kind, COMMAND_REFUSED);
+    assert_int_equal(decoding.first->refusal, ERR_MALFORMED);
+    assert_int_equal(decoding.first->client_id.len + decoding.first->tag, 0);
+    assert_null(decoding.first->next);
+    arena_free(&arena);
+  }
+}
+
 /* A row comes with its page and its transcripts. */
 static void every_protocol_has_a_page_and_transcripts(void **state)
 {
@@ -124,6 +144,7 @@ int main(void)
       cmocka_unit_test(every_row_is_complete),
       cmocka_unit_test(simple_and_messaging_as_contracted),
       cmocka_unit_test(native_has_no_websocket),
+      cmocka_unit_test(what_is_no_json_reaches_no_codec),
       cmocka_unit_test(every_protocol_has_a_page_and_transcripts),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,7 +17,7 @@ static const struct command *decode(struct arena *arena, const struct session_vi
                                     struct slice frame)
 {
   struct decoding decoding = {.arena = arena};
-  protocol_simple.decode(session, frame, &decoding);
+  protocol_decode(&protocol_simple, session, frame, &decoding);
   assert_non_null(decoding.first);
   assert_ptr_equal(decoding.first, decoding.last); /* always exactly one */
   return decoding.first;

@@ -131,7 +131,7 @@ static void check_decode(struct json_object *entry, struct slice name)
 {
   struct session_view view = view_of(entry);
   struct decoding decoding = {.arena = &arena};
-  protocol->decode(&view, transcript_text(&arena, entry, "frame"), &decoding);
+  protocol_decode(protocol, &view, transcript_text(&arena, entry, "frame"), &decoding);
   struct json_object *commands;
   assert_true(json_object_object_get_ex(entry, "commands", &commands));
   const struct command *command = decoding.first;
@@ -204,7 +204,7 @@ static void check_reply(struct json_object *entry, struct slice name)
   struct decoding decoding = {.arena = &arena};
   enum err err = transcript_err(transcript_text(&arena, entry, "err"));
   if (json_object_object_get_ex(entry, "frame", NULL)) {
-    protocol->decode(&view, transcript_text(&arena, entry, "frame"), &decoding);
+    protocol_decode(protocol, &view, transcript_text(&arena, entry, "frame"), &decoding);
   } else {
     decoding_refuse(&decoding, err, nothing);
   }

@@ -14,8 +14,6 @@
 #include "protocol.h"
 #include "typed_frame.h"
 
-enum { STATUS_OK = 200, STATUS_CREATED = 201 };
-
 /* ---- frames ---- */
 
 enum { TO = TYPED_FRAME_TYPE + 1, TEXT, MEMBER_COUNT };
@@ -30,9 +28,8 @@ static const struct slice member_names[MEMBER_COUNT] = {
 static enum err read_page(struct arena *arena, struct slice to, struct slice text,
                           struct command *send)
 {
-  if (!json_is_string(to) || !json_is_string(text)) return ERR_MALFORMED;
-  send->text = text;
-  return address_parse(json_string(arena, to), &send->to);
+  enum err err = command_read_text(text, &send->text);
+  return err == ERR_OK ? address_read(arena, to, &send->to) : err;
 }
 
 static enum err read_page_frame(struct arena *arena, const struct slice *members,
@@ -55,10 +52,7 @@ static void append_page(struct arena *arena, const struct envelope *event, struc
   text_append_named_number(out, SLICE("{\"type\":\"page\",\"id\":"), event->id);
   text_append_named_string(out, SLICE(",\"from\":"), event->from.id);
   text_append(out, SLICE(",\"to\":"));
-  if (event->to.kind == PARTY_USER)
-    text_append_json_string(out, event->to.id);
-  else
-    address_append_room(out, &event->to);
+  address_append(out, &event->to, event->to.id);
   text_append(out, SLICE(",\"text\":"));
   text_append(out, envelope_shown_text(arena, event));
   text_append_char(out, '}');
@@ -101,7 +95,7 @@ static int encode_sent(struct arena *arena, const struct http_call *call,
   (void)call;
   text_append_named_number(out, SLICE("{\"id\":"), outcome->message_id);
   text_append_char(out, '}');
-  return STATUS_CREATED;
+  return HTTP_CREATED;
 }
 
 static enum err decode_get(struct arena *arena, const struct http_call *call,
@@ -117,7 +111,7 @@ static int encode_got(struct arena *arena, const struct http_call *call,
 {
   (void)call;
   append_page(arena, outcome->messages, out);
-  return STATUS_OK;
+  return HTTP_OK;
 }
 
 static const struct http_route routes[] = {
@@ -128,7 +122,6 @@ static const struct http_route routes[] = {
 static const struct http_api http = {
     .routes = routes,
     .route_count = sizeof routes / sizeof routes[0],
-    .identify = request_claim,
 };
 
 /* ---- the protocol ---- */

@@ -32,6 +32,34 @@ static void it_grows(void **state)
   assert_null(text.data);
 }
 
+static void members(void **state)
+{
+  (void)state;
+  const struct slice none = {NULL, 0};
+  struct text text = {0};
+  text_append_named_flag(&text, SLICE("{\"a\":"), true);
+  text_append_named_flag(&text, SLICE(",\"b\":"), false);
+  text_append_named_or_null(&text, SLICE(",\"c\":"), none);
+  text_append_named_or_null(&text, SLICE(",\"d\":"), SLICE("\""));
+  text_append_named_raw(&text, SLICE(",\"e\":"), none, SLICE("[]"));
+  text_append_named_raw(&text, SLICE(",\"f\":"), SLICE("17"), SLICE("[]"));
+  assert_text(&text, "{\"a\":true,\"b\":false,\"c\":null,\"d\":\"\\\"\",\"e\":[],\"f\":17");
+  text_free(&text);
+}
+
+static void what_is_moved_is_the_arenas(void **state)
+{
+  (void)state;
+  struct arena arena = {0};
+  struct text text = {0};
+  assert_int_equal(text_move(&text, &arena).len, 0);
+  text_append(&text, SLICE("moved"));
+  struct slice moved = text_move(&text, &arena);
+  assert_null(text.data);
+  assert_true(slice_is(moved, "moved"));
+  arena_free(&arena);
+}
+
 static void numbers(void **state)
 {
   (void)state;
@@ -142,6 +170,8 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(it_grows),
       cmocka_unit_test(numbers),
+      cmocka_unit_test(members),
+      cmocka_unit_test(what_is_moved_is_the_arenas),
       cmocka_unit_test(members_of_an_object),
       cmocka_unit_test(formats),
       cmocka_unit_test(json_strings_are_escaped),
