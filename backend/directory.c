@@ -10,7 +10,6 @@
 #include "directory_private.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <hiredis/hiredis.h>
 #include <stdlib.h>
 
@@ -464,10 +463,8 @@ void directory_by_number(struct backend *backend, enum owner_kind kind, uint64_t
 
 void directory_by_uuid(struct backend *backend, struct slice uuid, entry_fn *done, void *arg)
 {
-  char lower[UUID_TEXT_BYTES] = "";
-  bool fits = uuid_is(uuid);
-  for (size_t i = 0; fits && i < sizeof lower; i++)
-    lower[i] = (char)tolower((unsigned char)uuid.data[i]);
-  find_named(backend, OWNER_UUID, (struct slice){lower, fits ? sizeof lower : 0},
+  char lower[UUID_TEXT_BYTES + 1] = "";
+  if (uuid_is(uuid)) uuid_lower(uuid, lower);
+  find_named(backend, OWNER_UUID, slice_of(lower),
              (struct named){.backend = backend, .done = done, .arg = arg});
 }

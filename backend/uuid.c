@@ -2,7 +2,6 @@
 #include "uuid.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <openssl/evp.h>
 #include <sodium.h>
 
@@ -12,21 +11,6 @@
 static const unsigned char url_namespace[16] = {
     0x6b, 0xa7, 0xb8, 0x11, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8,
 };
-
-static bool is_dash(size_t at)
-{
-  return at == 8 || at == 13 || at == 18 || at == 23;
-}
-
-bool uuid_is(struct slice text)
-{
-  if (text.len != UUID_TEXT_BYTES) return false;
-  for (size_t i = 0; i < text.len; i++) {
-    bool fits = is_dash(i) ? text.data[i] == '-' : isxdigit((unsigned char)text.data[i]) != 0;
-    if (!fits) return false;
-  }
-  return true;
-}
 
 static void mark(unsigned char bytes[16], unsigned version)
 {
@@ -39,7 +23,7 @@ static void write_text(const unsigned char bytes[16], char out[UUID_TEXT_BYTES +
   static const char digits[] = "0123456789abcdef";
   size_t at = 0;
   for (size_t i = 0; i < 16; i++) {
-    if (is_dash(at)) out[at++] = '-';
+    if (uuid_is_dash(at)) out[at++] = '-';
     out[at++] = digits[bytes[i] >> 4];
     out[at++] = digits[bytes[i] & 15];
   }
@@ -49,8 +33,7 @@ static void write_text(const unsigned char bytes[16], char out[UUID_TEXT_BYTES +
 void uuid_of(const char *kind, struct slice id, char out[UUID_TEXT_BYTES + 1])
 {
   if (uuid_is(id)) {
-    for (size_t i = 0; i < UUID_TEXT_BYTES; i++) out[i] = (char)tolower((unsigned char)id.data[i]);
-    out[UUID_TEXT_BYTES] = '\0';
+    uuid_lower(id, out);
     return;
   }
   struct text name = {0};

@@ -2,9 +2,7 @@
 #ifndef PARLEY_BACKEND_UUID_H
 #define PARLEY_BACKEND_UUID_H
 
-#include "base/slice.h"
-
-#define UUID_TEXT_BYTES 36
+#include "base/uuid.h"
 
 /* The UUID of a user, room or dialog (protocols.md, "who you are"): the id itself in
  * lower case where it is a UUID, else version 5 in the URL namespace of
@@ -13,8 +11,5 @@ void uuid_of(const char *kind, struct slice id, char out[UUID_TEXT_BYTES + 1]);
 
 /* A random one (version 4), from libsodium's source. */
 void uuid_random(char out[UUID_TEXT_BYTES + 1]);
-
-/* Is it a UUID in text form, in either case? */
-bool uuid_is(struct slice text);
 
 #endif

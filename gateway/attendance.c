@@ -20,7 +20,6 @@
 #include "muster.h"
 #include "presence.h"
 #include "session.h"
-#include "uuid.h"
 
 struct attendance {
   struct departure *first;
@@ -42,8 +41,6 @@ struct departure {
   bool lives_on; /* the session hears the lobby no more, but is there */
   char memory[];
 };
-
-static const struct slice lobby_id = {"lobby", 5};
 
 struct attendance *attendance_new(struct node *node)
 {
@@ -69,21 +66,12 @@ size_t attendance_departures(const struct attendance *attendance)
 
 bool attendance_is_of(struct slice room)
 {
-  return slice_equal(room, lobby_id);
-}
-
-/* The lobby exists from the start, as number 1 (protocols.md). */
-static struct party lobby_party(char uuid[UUID_TEXT_BYTES + 1])
-{
-  uuid_of("room", lobby_id, uuid);
-  return (struct party){PARTY_ROOM, 1, lobby_id, {uuid, UUID_TEXT_BYTES}, lobby_id};
+  return slice_equal(room, party_lobby.id);
 }
 
 static struct slice write_rest(struct node *node, enum envelope_kind kind, const struct party *user)
 {
-  char uuid[UUID_TEXT_BYTES + 1];
-  struct envelope event = {
-      .kind = kind, .ts_ms = node_wall_ms(), .from = *user, .to = lobby_party(uuid)};
+  struct envelope event = {.kind = kind, .ts_ms = node_wall_ms(), .from = *user, .to = party_lobby};
   text_reset(&node->attendance->rest);
   envelope_write_rest(&node->attendance->rest, &event);
   return text_slice(&node->attendance->rest);
@@ -99,11 +87,10 @@ struct arrival {
 /* The user attends already by another connection: the newcomer alone is told. */
 static void tell_newcomer(struct session *session)
 {
-  char uuid[UUID_TEXT_BYTES + 1];
   struct envelope event = {.kind = KIND_ROOM_ENTERED,
                            .ts_ms = node_wall_ms(),
                            .from = session->caller.user,
-                           .to = lobby_party(uuid)};
+                           .to = party_lobby};
   struct delivery delivery = deliver_begin(session->caller.node, &event, (struct slice){0});
   deliver_to(&delivery, session);
   deliver_end(&delivery);
@@ -133,7 +120,7 @@ void attendance_arrive(struct session *session)
   session->attends = true;
   struct arrival *arrival = memory_alloc(sizeof *arrival);
   *arrival = (struct arrival){node, session->caller.handle};
-  attendance_begin(node->backend, lobby_id, session->caller.user.id, session->caller.id,
+  attendance_begin(node->backend, party_lobby.id, session->caller.user.id, session->caller.id,
                    write_rest(node, KIND_ROOM_ENTERED, &session->caller.user), on_arrived, arrival);
 }
 
@@ -144,7 +131,7 @@ void attendance_missed(struct session *session)
 
 void attendance_resume(struct session *session)
 {
-  struct subscription *lobby = hub_find(session, OWNER_ROOM, lobby_id);
+  struct subscription *lobby = hub_find(session, OWNER_ROOM, party_lobby.id);
   if (lobby && lobby->state == SYNC_LIVE) attendance_arrive(session);
 }
 
@@ -217,7 +204,7 @@ static void on_gone(void *arg, const struct stamp *stamp)
 static void end_departure(struct node *node, struct departure *departure)
 {
   if (departure->attends)
-    attendance_end(node->backend, lobby_id, departure->user.id, departure->session,
+    attendance_end(node->backend, party_lobby.id, departure->user.id, departure->session,
                    write_rest(node, KIND_ROOM_EXITED, &departure->user), on_gone, departure);
   else if (departure->lives_on)
     departure_free(departure);

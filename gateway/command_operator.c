@@ -144,7 +144,7 @@ void command_notice(struct caller *caller, const struct command *command, struct
     tell(caller, task);
     return;
   }
-  task->command.to = (struct address){.kind = ADDRESS_ROOM, .id = SLICE("lobby")};
+  task->command.to = (struct address){.kind = ADDRESS_ROOM, .id = party_lobby.id};
   directory_resolve(caller->node->backend, OWNER_ROOM, task->command.to.id, false, on_lobby, task);
 }
 

@@ -1,7 +1,5 @@
 /* Rooms as things: making, looking at, changing and ending them, and what their people are in
  * them. Who may do what is decided in Redis (rooms.h); what is told is written here. */
-#include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "account.h"
@@ -11,8 +9,9 @@
 #include "messages.h"
 #include "parties.h"
 #include "rooms.h"
+#include "uuid.h"
 
-enum { LIST_AT_MOST = 100, UUID_BYTES = 16, UUID_TEXT_BYTES = 37 };
+enum { LIST_AT_MOST = 100 };
 
 static void on_done(void *arg, enum err err)
 {
@@ -186,20 +185,12 @@ static void make(struct caller *caller, struct task *task, struct slice id)
   room_make(caller->node->backend, &new, on_made, task);
 }
 
-/* RFC 9562, 5.4: version 4. */
 static void make_with_uuid(struct caller *caller, struct task *task)
 {
-  unsigned char bytes[UUID_BYTES];
-  char text[UUID_TEXT_BYTES];
-  randombytes_buf(bytes, sizeof bytes);
-  bytes[6] = (unsigned char)((bytes[6] & 0x0f) | 0x40);
-  bytes[8] = (unsigned char)((bytes[8] & 0x3f) | 0x80);
-  size_t at = 0;
-  for (size_t i = 0; i < sizeof bytes; i++)
-    at += (size_t)snprintf(text + at, sizeof text - at,
-                           i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", bytes[i]);
+  char uuid[UUID_TEXT_BYTES + 1];
+  uuid_random(uuid);
   task->renamed = true;
-  make(caller, task, (struct slice){text, at});
+  make(caller, task, slice_of(uuid));
 }
 
 static void on_made(void *arg, enum err err, const struct room *room)

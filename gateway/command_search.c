@@ -72,12 +72,14 @@ static void hunt_fail(struct hunt *hunt, enum err err)
   hunt_end(hunt, &(struct outcome){.err = err, .ts_ms = node_wall_ms()});
 }
 
-/* NULL: it is gone, and the hunt with it. */
-static struct caller *hunter(struct hunt *hunt)
+/* NULL: it is gone, or a step went wrong, and the hunt is over. */
+static struct caller *hunter(struct hunt *hunt, enum err err)
 {
   struct caller *caller = command_caller(hunt->task);
-  if (!caller) hunt_fail(hunt, ERR_GOING_AWAY);
-  return caller;
+  if (err == ERR_OK && !caller) err = ERR_GOING_AWAY;
+  if (err == ERR_OK) return caller;
+  hunt_fail(hunt, err);
+  return NULL;
 }
 
 /* ---- the outcome --------------------------------------------------------------------- */
@@ -235,7 +237,7 @@ static void on_standing(void *arg, const struct room_standing *standing)
 
 static void begin_place(struct hunt *hunt)
 {
-  struct caller *caller = hunter(hunt);
+  struct caller *caller = hunter(hunt, ERR_OK);
   if (!caller) return;
   const struct owner *place = &hunt->places[hunt->place];
   hunt->end_id = 0;
@@ -274,12 +276,8 @@ static void add_dialog(struct hunt *hunt, const struct caller *caller, struct sl
 static void on_contacts(void *arg, enum err err, const struct slice *ids, size_t count)
 {
   struct hunt *hunt = arg;
-  struct caller *caller = hunter(hunt);
+  struct caller *caller = hunter(hunt, err);
   if (!caller) return;
-  if (err != ERR_OK) {
-    hunt_fail(hunt, err);
-    return;
-  }
   for (size_t i = 0; i < count; i++) add_dialog(hunt, caller, ids[i]);
   add_dialog(hunt, caller, caller->user.id);
   begin_place(hunt);
@@ -288,14 +286,10 @@ static void on_contacts(void *arg, enum err err, const struct slice *ids, size_t
 static void on_public(void *arg, enum err err, const struct slice *ids, size_t count)
 {
   struct hunt *hunt = arg;
-  struct caller *caller = hunter(hunt);
+  struct caller *caller = hunter(hunt, err);
   if (!caller) return;
-  if (err != ERR_OK) {
-    hunt_fail(hunt, err);
-    return;
-  }
   for (size_t i = 0; i < count; i++) add_place(hunt, OWNER_ROOM, ids[i]);
-  add_place(hunt, OWNER_ROOM, SLICE("lobby"));
+  add_place(hunt, OWNER_ROOM, party_lobby.id);
   if (caller->admin)
     begin_place(hunt);
   else
@@ -305,12 +299,10 @@ static void on_public(void *arg, enum err err, const struct slice *ids, size_t c
 static void on_own_rooms(void *arg, enum err err, const struct slice *ids, size_t count)
 {
   struct hunt *hunt = arg;
-  if (err != ERR_OK) {
-    hunt_fail(hunt, err);
-    return;
-  }
+  struct caller *caller = hunter(hunt, err);
+  if (!caller) return;
   for (size_t i = 0; i < count; i++) add_place(hunt, OWNER_ROOM, ids[i]);
-  rooms_public(hunt->task->node->backend, on_public, hunt);
+  rooms_public(caller->node->backend, on_public, hunt);
 }
 
 static void find_places(struct hunt *hunt, struct caller *caller, const struct command *command)

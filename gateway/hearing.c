@@ -123,7 +123,7 @@ static bool hears_public(const struct session *session)
 static void hear_public(struct session *session)
 {
   const struct public_rooms *rooms = session->caller.node->public_rooms;
-  hear(session, SLICE("lobby"), START_NOW); /* also while the list is not there yet */
+  hear(session, party_lobby.id, START_NOW); /* also while the list is not there yet */
   for (size_t i = 0; i < rooms->count; i++) hear(session, rooms->ids[i], START_NOW);
 }
 
@@ -166,7 +166,7 @@ static void on_public(void *arg, enum err err, const struct slice *ids, size_t c
   struct public_rooms before = *rooms;
   rooms->ids = NULL;
   rooms->count = rooms->capacity = 0;
-  add(rooms, SLICE("lobby"));
+  add(rooms, party_lobby.id);
   for (size_t i = 0; i < count; i++) add(rooms, ids[i]);
   sessions_each(node, follow_public, &(struct publicity){&before, rooms});
   clear(&before);
@@ -238,7 +238,7 @@ void hearing_all(struct node *node, const struct envelope *event)
 
 static bool is_public(const struct session *session, struct slice room)
 {
-  return slice_is(room, "lobby") || holds(session->caller.node->public_rooms, room);
+  return slice_equal(room, party_lobby.id) || holds(session->caller.node->public_rooms, room);
 }
 
 /* Without being a member. */

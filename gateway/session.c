@@ -146,7 +146,7 @@ void session_renamed(struct session *session, struct slice name)
 
 struct slice session_room(const struct session *session)
 {
-  return session->room.len ? session->room : SLICE("lobby");
+  return session->room.len ? session->room : party_lobby.id;
 }
 
 struct session_view session_view(const struct session *session)

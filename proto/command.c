@@ -1,6 +1,7 @@
 /* Lists of commands, what becomes of them, and how a frame's free text names a recipient. */
 #include "command.h"
 
+#include "base/uuid.h"
 #include "identity.h"
 
 struct command *decoding_add(struct decoding *decoding, enum command_kind kind)
@@ -36,22 +37,6 @@ enum err address_parse(struct slice text, struct address *address)
   return ERR_OK;
 }
 
-static bool is_hexadecimal(char c)
-{
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-/* RFC 9562, 4: 8-4-4-4-12 hexadecimal digits. */
-static bool is_uuid(struct slice text)
-{
-  if (text.len != 36) return false;
-  for (size_t i = 0; i < text.len; i++) {
-    bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    if (dash ? text.data[i] != '-' : !is_hexadecimal(text.data[i])) return false;
-  }
-  return true;
-}
-
 enum err address_read(struct arena *arena, struct slice raw, struct address *address)
 {
   if (!json_is_string(raw)) return ERR_MALFORMED;
@@ -70,24 +55,16 @@ enum err address_read_uuid(struct arena *arena, struct slice raw, struct address
   return address_parse_uuid(arena, json_string(arena, raw), address);
 }
 
-static bool is_upper(char c)
-{
-  return c >= 'A' && c <= 'F';
-}
-
 enum err address_parse_uuid(struct arena *arena, struct slice text, struct address *address)
 {
   *address = (struct address){.kind = ADDRESS_NONE};
   /* The nil one is reserved, and a UUID may be an id, so it is checked as one. */
-  if (!is_uuid(text) || identity_check(text) != ERR_OK) return ERR_NOT_FOUND;
-  char *lower = NULL;
-  for (size_t i = 0; i < text.len; i++) {
-    if (!is_upper(text.data[i])) continue;
-    if (!lower) lower = memcpy(arena_alloc(arena, text.len), text.data, text.len);
-    lower[i] = (char)(text.data[i] - 'A' + 'a');
-  }
-  address->kind = ADDRESS_UUID;
-  address->id = lower ? (struct slice){lower, text.len} : text;
+  if (!uuid_is(text) || identity_check(text) != ERR_OK) return ERR_NOT_FOUND;
+  *address = (struct address){.kind = ADDRESS_UUID, .id = text};
+  if (uuid_is_lower(text)) return ERR_OK;
+  char *lower = arena_alloc(arena, UUID_TEXT_BYTES + 1);
+  uuid_lower(text, lower);
+  address->id.data = lower;
   return ERR_OK;
 }
 
