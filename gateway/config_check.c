@@ -7,8 +7,8 @@
 #include <sys/random.h>
 
 #include "backend.h"
+#include "certificate.h"
 #include "redis_url.h"
-#include "tls.h"
 
 enum { NAME_MAX_BYTES = 64, WARNINGS_MAX = 16, TOKEN_GOOD_BYTES = 16 };
 
@@ -80,11 +80,11 @@ static bool listens_beyond_loopback(const struct config *config)
 /* Whether there is TLS at all is settled when it starts: the listener is another. */
 static bool check_tls(const struct config *config, struct complaint complaint)
 {
-  char reason[512] = "";
+  char reason[CERTIFICATE_ERROR_BYTES] = "";
   if (!*config->tls_cert && !*config->tls_key) return true;
   if (!*config->tls_cert || !*config->tls_key)
     return complain(complaint, "tls-cert and tls-key: one needs the other");
-  if (tls_check(config->tls_cert, config->tls_key, reason, sizeof reason)) return true;
+  if (certificate_check(config->tls_cert, config->tls_key, reason, sizeof reason)) return true;
   return complain(complaint, "%s", reason);
 }
 

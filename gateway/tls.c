@@ -6,7 +6,6 @@
 #include <event2/bufferevent_ssl.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include "acceptor.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "certificate.h"
 #include "door.h"
 #include "metrics.h"
 
@@ -24,7 +24,6 @@ enum {
   HANDSHAKE_MS = 10000,
   LINGER_SECONDS = 10,        /* for what waits when one side has gone; each piece of it */
   WAITING_BYTES = 128 * 1024, /* of one direction; above, its source is not read */
-  REASON_BYTES = 256,
 };
 
 /* One connection. */
@@ -51,57 +50,6 @@ struct tls {
   struct timeval turn; /* of the loop, in which there were so many: */
   unsigned steps;
 };
-
-/* ---- the certificate ------------------------------------------------------------------- */
-
-static void complain(const char *what, const char *file, char *error, size_t error_bytes)
-{
-  char reason[REASON_BYTES];
-  ERR_error_string_n(ERR_get_error(), reason, sizeof reason);
-  ERR_clear_error();
-  snprintf(error, error_bytes, "%s %s: %s", what, file, reason);
-}
-
-/* RFC 9113 is not spoken: a client that offers HTTP/1.1 (RFC 7301) is told so. */
-static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len,
-                           const unsigned char *in, unsigned in_len, void *arg)
-{
-  static const unsigned char http_1_1[] = "\x08http/1.1";
-  (void)ssl;
-  (void)arg;
-  unsigned char *chosen;
-  if (SSL_select_next_proto(&chosen, out_len, http_1_1, sizeof http_1_1 - 1, in, in_len) !=
-      OPENSSL_NPN_NEGOTIATED)
-    return SSL_TLSEXT_ERR_NOACK;
-  *out = chosen;
-  return SSL_TLSEXT_ERR_OK;
-}
-
-static SSL_CTX *context_new(const char *cert, const char *key, char *error, size_t error_bytes)
-{
-  SSL_CTX *context = SSL_CTX_new(TLS_server_method());
-  if (!context) return NULL;
-  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS); /* idle connections are the most */
-  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
-  SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
-  if (SSL_CTX_use_certificate_chain_file(context, cert) != 1)
-    complain("tls-cert", cert, error, error_bytes);
-  else if (SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1 ||
-           SSL_CTX_check_private_key(context) != 1)
-    complain("tls-key", key, error, error_bytes);
-  else
-    return context;
-  SSL_CTX_free(context);
-  return NULL;
-}
-
-bool tls_check(const char *cert, const char *key, char *error, size_t error_bytes)
-{
-  SSL_CTX *context = context_new(cert, key, error, error_bytes);
-  SSL_CTX_free(context);
-  return context != NULL;
-}
 
 /* ---- connections ------------------------------------------------------------------------- */
 
@@ -320,10 +268,11 @@ bool tls_peer(const struct tls *tls, int fd, struct ip *ip)
 
 struct tls *tls_new(struct node *node)
 {
-  char error[REASON_BYTES * 2] = "it cannot listen there";
+  char error[CERTIFICATE_ERROR_BYTES] = "it cannot listen there";
   struct tls *tls = memory_zalloc(sizeof *tls);
   tls->node = node;
-  tls->context = context_new(node->config->tls_cert, node->config->tls_key, error, sizeof error);
+  tls->context =
+      certificate_context(node->config->tls_cert, node->config->tls_key, error, sizeof error);
   const struct config *config = node->config;
   if (tls->context)
     tls->acceptor = acceptor_new(node->base, config->listen, config->port, on_accept, tls);
@@ -336,9 +285,9 @@ struct tls *tls_new(struct node *node)
 
 void tls_reload(struct tls *tls)
 {
-  char error[REASON_BYTES * 2] = "";
+  char error[CERTIFICATE_ERROR_BYTES] = "";
   const struct config *config = tls->node->config;
-  SSL_CTX *context = context_new(config->tls_cert, config->tls_key, error, sizeof error);
+  SSL_CTX *context = certificate_context(config->tls_cert, config->tls_key, error, sizeof error);
   if (!context) {
     log_event(LOG_ERROR, "tls_reload_failed", LOG_S("error", error));
     return;

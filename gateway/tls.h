@@ -12,9 +12,6 @@
 
 struct tls;
 
-/* Reads the certificate chain and its key (PEM). False: `error` holds one line. */
-bool tls_check(const char *cert, const char *key, char *error, size_t error_bytes);
-
 /* Listens on the configured port, shared with the other workers. NULL: it cannot; logged. */
 struct tls *tls_new(struct node *node);
 void tls_free(struct tls *tls);
