@@ -48,7 +48,7 @@ struct backend_options {
   struct event_base *base;
   const char *redis;                  /* URL (redis_url.h) */
   struct redis_tls_options redis_tls; /* read once, where the URL wants TLS */
-  unsigned redis_wait; /* replicas that must have a message before it is acknowledged; 0: none */
+  unsigned redis_wait; /* replicas that must have what is acknowledged before it is; 0: none */
   const char *prefix;  /* "parley:" */
   const char *node;    /* this node's id */
   /* What tokens are signed with, TOKEN_SECRET_MIN_BYTES or more. NULL: it is made once, kept in Redis

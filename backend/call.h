@@ -12,11 +12,10 @@ struct call {
   struct store *store;
   store_fn *done;
   void *arg;
-  struct shard *shard; /* which it was sent by, */
-  uint64_t number;     /* and as which one */
-  char *held;          /* its answer, while replicas are waited for */
-  size_t held_len;
-  unsigned tries; /* how often it was sent again */
+  struct shard *shard;     /* which it was sent by, */
+  uint64_t number;         /* and as which one */
+  struct redisReply *held; /* its answer, while replicas are waited for */
+  unsigned tries;          /* how often it was sent again */
   /* In a cluster: its key's slot, which master it goes to, whether as one that was sent there by
    * ASK, and since when it has been sent from one to the other (0: it has not). */
   unsigned slot;
@@ -24,7 +23,8 @@ struct call {
   bool asking;
   uint64_t redirected_ms;
   struct call *leader, *follower; /* not before that one was answered (store_behind) */
-  bool is_script, is_stored, taken;
+  bool is_script, is_kept, taken; /* is_kept: see store.c */
+  size_t epoch_at;                /* where its epoch stands in `command`; 0: it has none */
   size_t len;
   char command[]; /* RESP, with a NUL byte behind it */
 };

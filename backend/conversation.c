@@ -17,7 +17,7 @@ void room_send(struct backend *backend, const struct room_send *send, stamp_fn *
 {
   struct store *store = backend->store;
   const struct backend_limits *limits = &backend->options.limits;
-  store_begin(store, SCRIPT_room_send, send->dedupe.len ? 7 : 6, 10);
+  store_begin(store, SCRIPT_room_send, send->dedupe.len ? 7 : 6, 11);
   store_key(store, OWNER_ROOM, send->room, ":log");
   store_key(store, OWNER_ROOM, send->room, ":messages");
   store_key(store, OWNER_ROOM, send->room, ":record");
@@ -34,6 +34,7 @@ void room_send(struct backend *backend, const struct room_send *send, stamp_fn *
   store_number(store, (uint64_t)limits->dedupe_seconds * MS_PER_SECOND);
   store_number(store, send->stored);
   store_arg(store, push_wait_field(backend->pushes));
+  store_epoch(store);
   store_arg(store, SLICE(""));
   push_send(backend->pushes, done, arg);
 }

@@ -203,6 +203,10 @@ static struct claim_call *claim_new(struct backend *backend, enum owner_kind kin
   return claim;
 }
 
+/* So many may have been given out and forgotten by a Redis that failed: users are listed by number,
+ * so these holes are kept small. */
+enum { NUMBERS_FORGOTTEN = 1000 };
+
 void directory_claim(struct backend *backend, enum owner_kind kind, struct slice id,
                      claimed_fn *done, void *arg)
 {
@@ -210,8 +214,8 @@ void directory_claim(struct backend *backend, enum owner_kind kind, struct slice
   struct claim_call *claim = claim_new(backend, kind, id);
   claim->done = done;
   claim->arg = arg;
-  store_begin_command(store, "INCR", 1);
-  store_name(store, kind == OWNER_USER ? "numbers:users" : "numbers:conversations");
+  store_begin_counter(store, kind == OWNER_USER ? "numbers:users" : "numbers:conversations",
+                      NUMBERS_FORGOTTEN);
   store_send(store, on_number_taken, claim);
   store_behind(store);
   store_begin_command(store, "SET", 4);

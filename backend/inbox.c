@@ -27,7 +27,7 @@ void inbox_push(struct backend *backend, const struct inbox_push *push, stamp_fn
   struct slice sent = push->dedupe;
   if (push->id && push->stored)
     sent = (struct slice){digits, (size_t)sprintf(digits, "%" PRIu64, push->id)};
-  store_begin(store, SCRIPT_inbox_push, sent.len ? 4 : 3, push->id ? 11 : 10);
+  store_begin(store, SCRIPT_inbox_push, sent.len ? 4 : 3, push->id ? 12 : 11);
   store_key(store, OWNER_USER, push->user, ":unread");
   store_key(store, OWNER_USER, push->user, ":unread:messages");
   store_key(store, OWNER_USER, push->user, ":inbox");
@@ -41,6 +41,7 @@ void inbox_push(struct backend *backend, const struct inbox_push *push, stamp_fn
   store_number(store, (uint64_t)limits->dedupe_seconds * MS_PER_SECOND);
   store_number(store, push->stored);
   store_arg(store, push_wait_field(backend->pushes));
+  store_epoch(store);
   if (push->id) store_number(store, push->id);
   store_arg(store, SLICE(""));
   push_send(backend->pushes, done, arg);

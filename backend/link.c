@@ -287,18 +287,9 @@ static bool is_replica(const redisReply *reply)
          strcmp(reply->element[0]->str, "slave") == 0;
 }
 
-static void on_greeted(void *arg, enum err err, const struct redisReply *reply)
+/* One command of the greeting was answered well. */
+static void go_on(struct link *link)
 {
-  struct link *link = arg;
-  if (err != ERR_OK || link->state != LINK_GREETING) return;
-  if (reply->type == REDIS_REPLY_ERROR) {
-    link_restart(link, reply->str);
-    return;
-  }
-  if (is_replica(reply)) {
-    link_restart(link, "it is a replica");
-    return;
-  }
   if (--link->unanswered) return;
   if (link->options.sharded) error_push(link->context);
   link->state = LINK_UP;
@@ -308,10 +299,40 @@ static void on_greeted(void *arg, enum err err, const struct redisReply *reply)
   link->options.up(link->options.arg);
 }
 
-void link_greet(struct link *link, const char *command, size_t len)
+static void on_greeted(void *arg, enum err err, const struct redisReply *reply)
+{
+  struct link *link = arg;
+  if (err != ERR_OK || link->state != LINK_GREETING) return;
+  if (reply->type == REDIS_REPLY_ERROR)
+    link_restart(link, reply->str);
+  else if (is_replica(reply))
+    link_restart(link, "it is a replica");
+  else
+    go_on(link);
+}
+
+static void on_told(void *arg, enum err err, const struct redisReply *reply)
+{
+  struct link *link = arg;
+  if (err != ERR_OK || link->state != LINK_GREETING) return;
+  link->options.greeted(link->options.arg, reply);
+  go_on(link);
+}
+
+static void add_to_greeting(struct link *link, const char *command, size_t len, link_fn *done)
 {
   if (link->state != LINK_GREETING || !link->context) return;
-  if (send_command(link, command, len, on_greeted, link)) link->unanswered++;
+  if (send_command(link, command, len, done, link)) link->unanswered++;
+}
+
+void link_greet(struct link *link, const char *command, size_t len)
+{
+  add_to_greeting(link, command, len, on_greeted);
+}
+
+void link_greet_ask(struct link *link, const char *command, size_t len)
+{
+  add_to_greeting(link, command, len, on_told);
 }
 
 static void greet(struct link *link, const struct slice *words, size_t count)

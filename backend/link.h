@@ -38,6 +38,8 @@ struct link_options {
   bool sharded;             /* it is for SSUBSCRIBE: `message` gets pushes (RESP3) */
   bool must_be_master;      /* one that ROLE calls a replica is given up */
   void (*greet)(void *arg); /* adds to the greeting with link_greet; may be NULL */
+  /* The answer to link_greet_ask, before `up`. May be NULL where that is never called. */
+  void (*greeted)(void *arg, const struct redisReply *reply);
   void (*up)(void *arg);
   void (*down)(void *arg); /* was up, and is no longer */
   /* What comes on a subscribed connection: messages, and answers to SUBSCRIBE and
@@ -81,6 +83,9 @@ void link_soon(struct link *link, enum err err, link_fn *done, void *arg);
 
 /* One more command of the greeting: an error in its answer fails the greeting. */
 void link_greet(struct link *link, const char *command, size_t len);
+
+/* One more, whose answer `greeted` gets; an error in it fails nothing. */
+void link_greet_ask(struct link *link, const char *command, size_t len);
 
 /* Of a sharded link `message` gets smessage, ssubscribe, sunsubscribe (also when nobody asked
  * for it: the slot has moved) and ["error", text]; link_restart is not for inside of it, and no

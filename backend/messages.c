@@ -68,7 +68,7 @@ void dialog_append(struct backend *backend, const struct dialog_append *append, 
   struct store *store = backend->store;
   const struct backend_limits *limits = &backend->options.limits;
   const struct owner owner = {OWNER_DIALOG, append->dialog};
-  store_begin(store, SCRIPT_dialog_append, append->dedupe.len ? 5 : 4, 10);
+  store_begin(store, SCRIPT_dialog_append, append->dedupe.len ? 5 : 4, 11);
   owner_key(backend, owner, log_keys.list);
   owner_key(backend, owner, log_keys.messages);
   owner_key(backend, owner, log_keys.counters);
@@ -83,6 +83,7 @@ void dialog_append(struct backend *backend, const struct dialog_append *append, 
   store_number(store, (uint64_t)limits->dedupe_seconds * MS_PER_SECOND);
   store_number(store, !append->ephemeral);
   store_arg(store, push_wait_field(backend->pushes));
+  store_epoch(store);
   store_arg(store, SLICE(""));
   push_send(backend->pushes, done, arg);
 }
@@ -197,10 +198,13 @@ void read_cursor_set(struct backend *backend, struct owner owner, struct slice u
   plain_send(backend, done, arg);
 }
 
-void read_cursor_get(struct backend *backend, struct owner owner, struct slice user, page_fn *done,
-                     void *arg)
+void unread_count(struct backend *backend, struct owner owner, struct slice user, page_fn *done,
+                  void *arg)
 {
-  store_begin_command(backend->store, "HGET", 2);
+  const struct kept_in *keys = keys_of(owner);
+  store_begin(backend->store, SCRIPT_unread_count, 3, 1);
+  owner_key(backend, owner, keys->list);
+  owner_key(backend, owner, keys->messages);
   owner_key(backend, owner, ":read");
   store_arg(backend->store, user);
   seq_send(backend, ERR_OK, done, arg);

@@ -73,12 +73,12 @@ typedef void counts_fn(void *arg, enum err err, struct slice counts);
 void message_react(struct backend *backend, const struct reaction_change *change, counts_fn *done,
                    void *arg);
 
-/* How far a user has read a conversation (its seq; never goes back), and its newest seq:
- * done's page has no messages; `seq` is the cursor. */
+/* How far a user has read a conversation (its seq; never goes back), and how many of the messages
+ * that are kept lie behind it: done's page has no messages; `seq` is their number. */
 void read_cursor_set(struct backend *backend, struct owner owner, struct slice user, uint64_t seq,
                      err_fn *done, void *arg);
-void read_cursor_get(struct backend *backend, struct owner owner, struct slice user, page_fn *done,
-                     void *arg);
+void unread_count(struct backend *backend, struct owner owner, struct slice user, page_fn *done,
+                  void *arg);
 
 /* Since when a user has received and read a dialog up to a message: of the last one that was
  * marked, which stands for all before it (a message's ids grow in its dialog). What was marked

@@ -1,6 +1,6 @@
 /* Pushes in order, also while they wait for a block.
  *
- *   A1 ──NOBLOCK──► INCR parley:blocks ──► SET parley:block:{b} ──► A1 with b
+ *   A1 ──NOBLOCK──► next of parley:blocks ──► SET parley:block:{b} ──► A1 with b
  *   A2 ──NOBLOCK──► behind A1                                       A2
  *                   B (made meanwhile) waits                        B
  *
@@ -20,6 +20,9 @@
 #include "store.h"
 
 #define MS_PER_DAY 86400000u
+
+/* So many may have been given out and forgotten by a Redis that failed. */
+enum { BLOCKS_FORGOTTEN = 65536 };
 
 struct push {
   struct push *next;
@@ -261,8 +264,7 @@ static void take_block(struct waiting *waiting)
   store_key(store, waiting->kind, waiting->id, "");
   store_send(store, NULL, NULL);
   store_behind(store);
-  store_begin_command(store, "INCR", 1);
-  store_name(store, "blocks");
+  store_begin_counter(store, "blocks", BLOCKS_FORGOTTEN);
   store_send(store, on_block, waiting);
 }
 

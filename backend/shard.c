@@ -9,6 +9,9 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "call.h"
+#include "epoch.h"
+#include "page.h"
+#include "reply.h"
 #include "resp.h"
 #include "topology.h"
 
@@ -21,6 +24,7 @@ struct shard {
   struct shard_options options;
   struct link *link;
   unsigned version; /* of the master */
+  struct epoch epoch;
   /* While the scripts are being loaded again: those calls that Redis did not know
    * the script of, and those that were made since; the former are the older ones. */
   bool reloading;
@@ -30,7 +34,7 @@ struct shard {
   struct queue held;
   struct event *confirm; /* NULL: replicas are not waited for */
   bool confirming;       /* one WAIT at a time: Redis works them off one by one */
-  uint64_t stored;       /* the newest that stores a message, */
+  uint64_t kept;         /* the newest that they must have, */
   uint64_t asked;        /* and up to where replicas were asked for */
 };
 
@@ -51,11 +55,10 @@ static unsigned wait_ms(const struct shard *shard)
 
 static void answer_held(struct call *call, enum err err)
 {
-  char *held = call->held;
-  redisReply reply = {.type = REDIS_REPLY_STRING, .str = held, .len = call->held_len};
+  redisReply *held = call->held;
   call->held = NULL;
-  call_answer(call, err, err == ERR_OK ? &reply : NULL);
-  free(held);
+  call_answer(call, err, err == ERR_OK ? held : NULL);
+  reply_free(held);
 }
 
 static void on_confirmed(void *arg, enum err err, const redisReply *reply)
@@ -65,7 +68,7 @@ static void on_confirmed(void *arg, enum err err, const redisReply *reply)
   unsigned wanted = shard->options.store->wait;
   free(arg);
   shard->confirming = false;
-  if (shard->stored > shard->asked) event_active(shard->confirm, EV_TIMEOUT, 0);
+  if (shard->kept > shard->asked) event_active(shard->confirm, EV_TIMEOUT, 0);
   if (err == ERR_OK && (reply->type != REDIS_REPLY_INTEGER || reply->integer < wanted)) {
     err = ERR_UNAVAILABLE;
     log_event(LOG_WARNING, "redis_replicas_missing", LOG_N("wanted", wanted),
@@ -81,7 +84,7 @@ static void on_confirm(evutil_socket_t fd, short what, void *arg)
   (void)fd;
   (void)what;
   struct shard *shard = arg;
-  if (shard->confirming || shard->stored <= shard->asked) return;
+  if (shard->confirming || shard->kept <= shard->asked) return;
   shard->confirming = true;
   shard->asked = shard->sent;
   struct confirmation *confirmation = memory_alloc(sizeof *confirmation);
@@ -104,8 +107,7 @@ static void fail_held(struct shard *shard)
 
 static void hold(struct shard *shard, struct call *call, const redisReply *reply)
 {
-  call->held = memory_copy(reply->str, reply->len);
-  call->held_len = reply->len;
+  call->held = reply_copy(reply);
   queue_push(&shard->held, call);
 }
 
@@ -118,11 +120,12 @@ static bool is_unknown_script(const redisReply *reply)
   return reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "NOSCRIPT", 8) == 0;
 }
 
-/* A stamp, or that of an earlier push ('='): a message was stored. The rest are refusals. */
-static bool is_stamp(const redisReply *reply)
+/* Errors, and words that say why nothing was done: nobody is promised anything. */
+static bool is_refusal(const redisReply *reply)
 {
-  return reply->type == REDIS_REPLY_STRING &&
-         (*reply->str == '=' || isdigit((unsigned char)*reply->str));
+  if (reply->type == REDIS_REPLY_ERROR) return true;
+  return reply->type == REDIS_REPLY_STRING && isupper((unsigned char)*reply->str) &&
+         word_read(reply) != ERR_OK;
 }
 
 static void on_reply(void *arg, enum err err, const redisReply *reply)
@@ -132,7 +135,7 @@ static void on_reply(void *arg, enum err err, const redisReply *reply)
   if (err == ERR_OK && is_unknown_script(reply) && call->tries++ < TRIES_MAX) {
     queue_push(&shard->unknown, call);
     reload(shard);
-  } else if (err == ERR_OK && shard->confirm && call->is_stored && is_stamp(reply)) {
+  } else if (err == ERR_OK && shard->confirm && call->is_kept && !is_refusal(reply)) {
     hold(shard, call, reply);
   } else {
     call_answer(call, err, reply);
@@ -145,10 +148,11 @@ static void transmit(struct shard *shard, struct call *call)
 {
   call->shard = shard;
   call->number = ++shard->sent;
-  if (call->is_stored && shard->confirm) {
-    shard->stored = call->number;
+  if (call->is_kept && shard->confirm) {
+    shard->kept = call->number;
     event_active(shard->confirm, EV_TIMEOUT, 0);
   }
+  if (call->epoch_at) memcpy(call->command + call->epoch_at, shard->epoch.digits, EPOCH_DIGITS);
   if (call->asking) link_command(shard->link, asking, sizeof asking - 1, NULL, NULL);
   link_command(shard->link, call->command, call->len, on_reply, call);
 }
@@ -173,6 +177,23 @@ static void write_load(const struct shard *shard, struct text *out, size_t scrip
   resp_finish(out);
 }
 
+static void ask_epoch(struct shard *shard, struct text *command)
+{
+  const struct store_options *store = shard->options.store;
+  const char *hash = shard->options.scripts[SCRIPT_epoch_learn].hash;
+  if (epoch_write_call(&shard->epoch, command, hash, store->prefix, store->topology,
+                       shard->options.place))
+    link_greet_ask(shard->link, command->data, command->len);
+  else
+    epoch_take(&shard->epoch, NULL);
+}
+
+static void on_greeted(void *arg, const redisReply *reply)
+{
+  struct shard *shard = arg;
+  epoch_take(&shard->epoch, reply);
+}
+
 static void on_greet(void *arg)
 {
   struct shard *shard = arg;
@@ -181,6 +202,8 @@ static void on_greet(void *arg)
     write_load(shard, &command, i);
     link_greet(shard->link, command.data, command.len);
   }
+  text_reset(&command);
+  ask_epoch(shard, &command);
   text_free(&command);
 }
 
@@ -255,6 +278,7 @@ struct shard *shard_new(const struct shard_options *options)
   struct text name = {0};
   shard->options = *options;
   shard->version = options->master->version;
+  epoch_init(&shard->epoch);
   queue_reset(&shard->unknown);
   queue_reset(&shard->waiting);
   queue_reset(&shard->held);
@@ -268,6 +292,7 @@ struct shard *shard_new(const struct shard_options *options)
   link.locate = locate;
   link.name = name.data;
   link.greet = on_greet;
+  link.greeted = on_greeted;
   link.up = on_up;
   link.down = on_down;
   link.arg = shard;

@@ -1,5 +1,5 @@
-/* What the store allocates for a message: id = block x 65536 + n, and seq, dense in
- * its inbox or conversation (design.md, Redis). */
+/* What the store allocates for a message: id = block x 65536 + n, and seq, dense in its inbox or
+ * conversation (design.md, Redis) but for a jump in each term of a master (epoch.h). */
 #ifndef PARLEY_BACKEND_STAMP_H
 #define PARLEY_BACKEND_STAMP_H
 

@@ -11,6 +11,7 @@
 #include "call.h"
 #include "clock.h"
 #include "detours.h"
+#include "epoch.h"
 #include "resp.h"
 #include "shard.h"
 #include "soon.h"
@@ -28,11 +29,20 @@ static const char *const script_texts[SCRIPT_COUNT] = {
 #undef X
 };
 
-/* Those that store a message, which replicas may have to have (options.wait). */
-static const bool stores_message[SCRIPT_COUNT] = {
-    [SCRIPT_inbox_push] = true,
-    [SCRIPT_room_send] = true,
-    [SCRIPT_dialog_append] = true,
+/* Those whose outcome somebody is promised: replicas may have to have it first (options.wait).
+ * Presence is none of them, which heals by itself; nor is a proof of receipt, which is about
+ * what was shown and would be shown again. */
+static const bool is_promised[SCRIPT_COUNT] = {
+    [SCRIPT_account_delete] = true,    [SCRIPT_account_edit] = true,
+    [SCRIPT_account_make] = true,      [SCRIPT_credential_issue] = true,
+    [SCRIPT_credential_revoke] = true, [SCRIPT_dialog_append] = true,
+    [SCRIPT_inbox_push] = true,        [SCRIPT_inbox_read] = true,
+    [SCRIPT_message_delete] = true,    [SCRIPT_message_edit] = true,
+    [SCRIPT_message_react] = true,     [SCRIPT_read_cursor_set] = true,
+    [SCRIPT_room_delete] = true,       [SCRIPT_room_edit] = true,
+    [SCRIPT_room_gone] = true,         [SCRIPT_room_make] = true,
+    [SCRIPT_room_role] = true,         [SCRIPT_room_send] = true,
+    [SCRIPT_user_room] = true,
 };
 
 struct store {
@@ -45,7 +55,8 @@ struct store {
   bool told_up;
   struct link_counts gone; /* of shards that are no more */
   struct text command;     /* what store_begin and its fellows write */
-  bool is_script, is_stored;
+  bool is_script, is_kept;
+  size_t epoch_at;     /* in `command`; 0: it has none */
   bool behind;         /* the next call is to be behind `leader` */
   struct call *leader; /* the last one, where it is not answered yet; in a cluster */
   bool has_slot;       /* `slot`: of the first key that was written; in a cluster */
@@ -169,8 +180,9 @@ void store_begin(struct store *store, enum script script, unsigned keys, unsigne
 {
   text_reset(&store->command);
   store->has_slot = false;
+  store->epoch_at = 0;
   store->is_script = true;
-  store->is_stored = stores_message[script];
+  store->is_kept = is_promised[script];
   resp_begin(&store->command, 3 + keys + arguments);
   resp_arg(&store->command, SLICE("EVALSHA"));
   resp_arg(&store->command, (struct slice){store->scripts[script].hash, SHA1_HEX_BYTES});
@@ -181,8 +193,9 @@ void store_begin_command(struct store *store, const char *name, unsigned argumen
 {
   text_reset(&store->command);
   store->has_slot = false;
+  store->epoch_at = 0;
   store->is_script = false;
-  store->is_stored = false;
+  store->is_kept = false;
   resp_begin(&store->command, 1 + arguments);
   resp_arg(&store->command, slice_of(name));
 }
@@ -240,6 +253,28 @@ void store_number(struct store *store, uint64_t number)
   resp_number(&store->command, number);
 }
 
+void store_epoch(struct store *store)
+{
+  resp_size(&store->command, EPOCH_DIGITS);
+  store->epoch_at = store->command.len;
+  text_append(&store->command, SLICE(EPOCH_NONE));
+  resp_end_line(&store->command);
+}
+
+/* parley:blocks and parley:epoch:{parley:blocks}: one slot. */
+void store_begin_counter(struct store *store, const char *name, unsigned forgotten)
+{
+  const char *prefix = store->options.prefix;
+  struct text key = {0};
+  store_begin(store, SCRIPT_counter_next, 2, 2);
+  store_name(store, name);
+  text_append_format(&key, "%sepoch:{%s%s}", prefix, prefix, name);
+  store_arg(store, text_slice(&key));
+  text_free(&key);
+  store_number(store, forgotten);
+  store_epoch(store);
+}
+
 /* `like`: whose kind it is. */
 static struct call *call_new(const struct call *like, struct slice command)
 {
@@ -257,7 +292,8 @@ static struct call *written(struct store *store, bool taken)
   const struct call like = {
       .store = store,
       .is_script = store->is_script,
-      .is_stored = store->is_stored,
+      .is_kept = store->is_kept,
+      .epoch_at = store->epoch_at,
       .taken = taken,
       .slot = store->slot,
   };
@@ -438,6 +474,7 @@ static void follow(struct store *store, size_t place)
         .store = &store->options,
         .scripts = store->scripts,
         .master = master,
+        .place = place,
         .up = on_up,
         .down = on_down,
         .arg = store,

@@ -29,10 +29,12 @@ struct topology;
   X(attendance_end)      \
   X(contacts_add)        \
   X(contacts_news)       \
+  X(counter_next)        \
   X(credential_issue)    \
   X(credential_revoke)   \
   X(cursor_set)          \
   X(dialog_append)       \
+  X(epoch_learn)         \
   X(inbox_confirm)       \
   X(inbox_push)          \
   X(inbox_read)          \
@@ -61,6 +63,7 @@ struct topology;
   X(room_role)           \
   X(room_send)           \
   X(room_standing)       \
+  X(unread_count)        \
   X(user_room)           \
   X(user_tell)
 
@@ -76,7 +79,7 @@ struct store_options {
   struct topology *topology; /* outlives the store */
   const char *prefix, *node; /* outlive the store */
   unsigned timeout_ms;
-  unsigned wait; /* so many replicas must have a stored message (shard.h); 0: none */
+  unsigned wait; /* so many replicas must have what somebody is promised (shard.h); 0: none */
   void (*up)(void *arg);
   void (*down)(void *arg);
   void *arg;
@@ -107,6 +110,14 @@ void store_key_with(struct store *store, enum owner_kind kind, struct slice id, 
 void store_name(struct store *store, const char *suffix); /* <prefix><suffix>, without a tag */
 void store_arg(struct store *store, struct slice argument);
 void store_number(struct store *store, uint64_t number);
+
+/* The argument that is filled in when the call is sent: the epoch (epoch.h) of the link that it
+ * goes over. At most one a call. */
+void store_epoch(struct store *store);
+
+/* The whole call that takes the next number of the counter <prefix><name>, and leaves out
+ * `forgotten` ones where a master that was lost may have given them out. */
+void store_begin_counter(struct store *store, const char *name, unsigned forgotten);
 
 /* What is sent next is carried out behind what was sent last, and answered behind it, also in
  * a Redis Cluster, where the two may be different masters' (there it waits for that answer; on

@@ -285,11 +285,10 @@ void command_get_messages(struct caller *caller, const struct command *command, 
   enter_conversation(caller, command, task, look);
 }
 
-static void on_read_cursor(void *arg, const struct page *page)
+static void on_unread(void *arg, const struct page *page)
 {
   struct visit *visit = arg;
-  uint64_t newest = visit->outcome.conversation.unread; /* as on_newest left it */
-  visit->outcome.conversation.unread = newest > page->seq ? newest - page->seq : 0;
+  visit->outcome.conversation.unread = page->seq;
   leave(visit, page->err);
 }
 
@@ -323,8 +322,7 @@ static void on_newest(void *arg, const struct page *page)
     leave(visit, ERR_OK);
     return;
   }
-  info->unread = page->count ? page->messages[page->count - 1].seq : 0;
-  read_cursor_get(caller->node->backend, visit->owner, caller->user.id, on_read_cursor, visit);
+  unread_count(caller->node->backend, visit->owner, caller->user.id, on_unread, visit);
 }
 
 static void look_at_chat(struct visit *visit, struct caller *caller)

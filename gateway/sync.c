@@ -229,14 +229,13 @@ static void take_page(struct subscription *subscription, const struct page *page
     return;
   }
   /* The newest seq given out is the cursor also where its message is gone from the list
-   * or was never kept; and where Redis lost some (a failover), counting begins again. */
-  subscription->cursor = page->seq;
-  if (subscription->proven > page->seq) subscription->proven = page->seq;
-  if (subscription->hint > page->seq) {
+   * or was never kept. It never goes back: what Redis lost (a failover) it does not count again. */
+  if (page->seq > subscription->cursor) subscription->cursor = page->seq;
+  if (subscription->hint > subscription->cursor) {
     subscription->hint = 0;
     return;
   }
-  go_live(subscription, page->seq);
+  go_live(subscription, subscription->cursor);
 }
 
 /* Those whose cursor lies below where the page begins would miss what is between. */

@@ -7,7 +7,7 @@
 local call = redis.call
 local list, messages, counters, reactions, sent = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local stored, known, current = ARGV[8] == '1', false, true
-local counter = call('HMGET', counters, 'seq', 'block', 'n', 'day', ARGV[9])
+local counter = call('HMGET', counters, 'seq', 'block', 'n', 'day', ARGV[9], 'epoch')
 -- include allocate
 -- include append
 -- include publish

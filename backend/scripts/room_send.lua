@@ -7,13 +7,13 @@
 local call = redis.call
 local list, messages, counters, reactions, sent = KEYS[1], KEYS[2], KEYS[3], KEYS[6], KEYS[7]
 local known, current = false, false
-local counter = call('HMGET', counters, 'seq', 'block', 'n', 'day', ARGV[9], 'num', 'public', 'keep')
-if not counter[6] then return 'NOROOM' end
+local counter = call('HMGET', counters, 'seq', 'block', 'n', 'day', ARGV[9], 'epoch', 'num', 'public', 'keep')
+if not counter[7] then return 'NOROOM' end
 if ARGV[6] ~= '' then
   if call('SISMEMBER', KEYS[5], ARGV[6]) == 1 then return 'BANNED' end
-  if counter[7] ~= '1' and call('SISMEMBER', KEYS[4], ARGV[6]) == 0 then return 'NOTMEMBER' end
+  if counter[8] ~= '1' and call('SISMEMBER', KEYS[4], ARGV[6]) == 0 then return 'NOTMEMBER' end
 end
-local stored = ARGV[8] == '1' and counter[8] == 'log'
+local stored = ARGV[8] == '1' and counter[9] == 'log'
 -- include allocate
 -- include append
 -- include publish

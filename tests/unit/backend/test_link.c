@@ -121,7 +121,7 @@ static void test_what_was_acknowledged_survives_kill_9(void **state)
   redis_restart(&redis);
   WAIT(base, backend_ready(node.backend, NULL));
   assert_int_equal(page(&node, "31", 0, 100, 65536).count, 20);
-  assert_int_equal(push(&node, "31", "", REST("x")).seq, 21);
+  assert_true(push(&node, "31", "", REST("x")).seq > 20); /* test_epoch.c */
 }
 
 static void test_a_hanging_redis_is_given_up_after_the_timeout(void **state)

@@ -112,9 +112,9 @@ static struct outcome set_read(const char *user, uint64_t seq)
   OUTCOME(read_cursor_set(node.backend, dialog, slice_of(user), seq, on_err, &outcome));
 }
 
-static struct outcome get_read(const char *user)
+static struct outcome get_unread(const char *user)
 {
-  OUTCOME(read_cursor_get(node.backend, dialog, slice_of(user), on_page, &outcome));
+  OUTCOME(unread_count(node.backend, dialog, slice_of(user), on_page, &outcome));
 }
 
 static void on_owner(void *arg, enum err err, const struct owner *owner)
@@ -707,17 +707,32 @@ static void test_receipts_never_go_back(void **state)
 static void test_read_cursors_never_go_back(void **state)
 {
   (void)state;
-  assert_int_equal(get_read("bob").err, ERR_OK);
-  assert_int_equal(get_read("bob").seq, 0);
-  assert_int_equal(set_read("bob", 9).err, ERR_OK);
-  assert_int_equal(get_read("bob").seq, 9);
-  assert_int_equal(set_read("bob", 8).err, ERR_OK);
-  assert_int_equal(get_read("bob").seq, 9);
+  for (int i = 0; i < 4; i++) assert_int_equal(append("", REST("x")).seq, i + 1);
+  assert_int_equal(get_unread("bob").err, ERR_OK);
+  assert_int_equal(get_unread("bob").seq, 4);
+  assert_int_equal(set_read("bob", 3).err, ERR_OK);
+  assert_int_equal(get_unread("bob").seq, 1);
+  assert_int_equal(set_read("bob", 2).err, ERR_OK);
+  assert_int_equal(get_unread("bob").seq, 1);
   assert_int_equal(set_read("bob", 10).err, ERR_OK);
-  struct outcome cursor = get_read("bob");
-  assert_int_equal(cursor.seq, 10);
-  assert_int_equal(cursor.count, 0);
-  assert_int_equal(get_read("alice").seq, 0);
+  struct outcome unread = get_unread("bob");
+  assert_int_equal(unread.seq, 0);
+  assert_int_equal(unread.count, 0);
+  assert_int_equal(get_unread("alice").seq, 4);
+}
+
+/* What was never given out, as behind a failover, or deleted, is not unread. */
+static void test_holes_are_not_unread(void **state)
+{
+  (void)state;
+  uint64_t first = append("", REST("x")).id;
+  assert_int_equal(set_read("bob", 1).err, ERR_OK);
+  redis_ask(&redis, "HSET parley:dialog:{alice|bob}:record seq 1000000");
+  assert_int_equal(append("", REST("y")).seq, 1000001);
+  assert_int_equal(get_unread("bob").seq, 1);
+  assert_int_equal(get_unread("alice").seq, 2);
+  assert_int_equal(delete_one(dialog, first, "").err, ERR_OK);
+  assert_int_equal(get_unread("alice").seq, 1);
 }
 
 /* ---- owners ------------------------------------------------------------------------- */
@@ -790,6 +805,7 @@ int main(void)
       TEST(test_reactions_are_read_with_their_messages),
       TEST(test_receipts_never_go_back),
       TEST(test_read_cursors_never_go_back),
+      TEST(test_holes_are_not_unread),
       TEST(test_whose_a_message_is),
       TEST(test_owners_are_remembered),
       TEST(test_an_answer_on_its_way_is_given_when_the_backend_goes),

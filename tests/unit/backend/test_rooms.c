@@ -174,8 +174,9 @@ static void test_a_room_is_made(void **state)
   assert_string_equal(public_ones(), "den lobby");
   assert_string_equal(redis_ask(&redis, "SMEMBERS parley:room:{den}:members"), "boss");
   assert_string_equal(redis_ask(&redis, "SMEMBERS parley:user:{boss}:rooms"), "den");
-  assert_string_equal(redis_ask(&redis, "HGET parley:room:{den}:cursors boss"), "0");
-  assert_int_equal(say(&node, "den", "boss", "", REST("x")).seq, 1);
+  const char *seq = redis_ask(&redis, "HGET parley:room:{den}:record seq");
+  assert_string_equal(redis_ask(&redis, "HGET parley:room:{den}:cursors boss"), seq);
+  assert_int_equal(say(&node, "den", "boss", "", REST("x")).seq, strtoull(seq, NULL, 10) + 1);
   assert_string_equal(resolve(&node, OWNER_ROOM, "den", false).name, "The Den");
 }
 

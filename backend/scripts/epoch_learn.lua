@@ -1,0 +1,19 @@
+-- When this master was first met in its present term (epoch.h), by its own clock.
+-- KEYS: epoch
+-- ARGV: 1 the term that the node knew last, or nothing, 2 '1': that nothing is kept does not say
+--   that nothing was before
+-- Answers "term epoch" (ms, 13 digits), as it is kept.
+local term = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
+local kept = redis.call('GET', KEYS[1]) or ''
+local of, epoch = string.match(kept, '^(%x+) (%d+)$')
+epoch = tonumber(epoch or 0)
+local begins = not of and ARGV[2] == ''
+local forgot = ARGV[1] ~= '' and ARGV[1] ~= term
+if (of ~= term and not begins) or (epoch == 0 and forgot) then
+  local now = redis.call('TIME')
+  epoch = math.max(now[1] * 1000 + math.floor(now[2] / 1000), epoch + 1)
+end
+local answer = term .. string.format(' %013d', epoch)
+-- Where it cannot be kept (Redis is full, say) each node has its own.
+if answer ~= kept then redis.pcall('SET', KEYS[1], answer) end
+return answer
