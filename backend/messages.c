@@ -100,8 +100,8 @@ void message_get(struct backend *backend, struct owner owner, uint64_t message_i
   page_send(backend, done, arg);
 }
 
-void messages_latest(struct backend *backend, struct owner owner, uint64_t end_id, unsigned count,
-                     size_t max_bytes, page_fn *done, void *arg)
+void messages_latest(struct backend *backend, struct owner owner, uint64_t before_id,
+                     unsigned count, size_t max_bytes, page_fn *done, void *arg)
 {
   const struct kept_in *keys = keys_of(owner);
   store_begin(backend->store, SCRIPT_messages_latest, 4, 4);
@@ -109,7 +109,7 @@ void messages_latest(struct backend *backend, struct owner owner, uint64_t end_i
   owner_key(backend, owner, keys->messages);
   owner_key(backend, owner, keys->counters);
   owner_key(backend, owner, keys->reactions);
-  store_number(backend->store, end_id);
+  store_number(backend->store, before_id);
   store_number(backend->store, count < LATEST_MAX ? count : LATEST_MAX);
   store_number(backend->store, max_bytes);
   store_number(backend->store, push_keep_from(days_of(backend, owner)));

@@ -39,12 +39,11 @@ void dialog_append(struct backend *backend, const struct dialog_append *append, 
 void message_get(struct backend *backend, struct owner owner, uint64_t message_id, page_fn *done,
                  void *arg);
 
-/* The newest `count` messages of a log up to and including `end_id` (0: the newest), and of
- * these, but for the last two, so many as `max_bytes` hold (two, so that one who goes on with
- * the oldest of them comes further back); oldest first, with their reactions; `more`: there
- * are older ones. An `end_id` that is not in the log: ERR_NOT_FOUND. */
-void messages_latest(struct backend *backend, struct owner owner, uint64_t end_id, unsigned count,
-                     size_t max_bytes, page_fn *done, void *arg);
+/* The newest `count` messages of a log, or of those in it whose id is smaller than `before_id`
+ * (0: of all), which need not be there; of these, but for the newest, so many as `max_bytes` hold.
+ * Oldest first, with their reactions; `more`: there are older ones, those before the first. */
+void messages_latest(struct backend *backend, struct owner owner, uint64_t before_id,
+                     unsigned count, size_t max_bytes, page_fn *done, void *arg);
 
 /* Puts `rest` behind the message's own stamp, in place. ERR_NOT_FOUND where it is not kept
  * (any more). Where `event` is not empty, publishes it (stamp 0, 0) on the owner's channel

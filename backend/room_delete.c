@@ -123,6 +123,7 @@ static void on_part(void *arg, enum err err, const struct redisReply *reply)
 
 static void send_part(struct deleting *deleting)
 {
+  /* The admins first: the script looks who may. */
   static const char *const at_once[] = {":admins", ":invites",  ":cursors",   ":read",
                                         ":log",    ":messages", ":reactions", ":attendance"};
   enum { AT_ONCE = sizeof at_once / sizeof at_once[0] };

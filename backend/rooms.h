@@ -85,8 +85,9 @@ void room_edit(struct backend *backend, const struct room_edit *edit, err_fn *do
 /* All of the room is gone afterwards: record, log, people; its number and its place among all
  * rooms; each member's side. `event` is published on the room's channel first, in the script.
  * A room of the same id that is made later has the same UUID and another number.
- * ERR_NOT_FOUND; ERR_FORBIDDEN, also for the lobby. Many members go in parts; done again, it
- * completes what a crash left, also when the directory does not find the room any more. */
+ * Its admins, owner and creator may. ERR_NOT_FOUND; ERR_FORBIDDEN, also for the lobby. Many
+ * members go in parts; done again, it completes what a crash left, also when the directory does
+ * not find the room any more. */
 void room_delete(struct backend *backend, struct slice room, struct slice by, bool force,
                  struct slice event, err_fn *done, void *arg);
 

@@ -258,8 +258,10 @@ static void read_page(struct visit *visit)
 {
   const struct command *command = &visit->task->command;
   unsigned count = command->count < MESSAGES_AT_MOST ? command->count : MESSAGES_AT_MOST;
-  messages_latest(visit->task->node->backend, visit->owner, command->message_id, count, PAGE_BYTES,
-                  on_messages, visit);
+  uint64_t before = command->message_id;
+  if (before && command->up_to) before++;
+  messages_latest(visit->task->node->backend, visit->owner, before, count, PAGE_BYTES, on_messages,
+                  visit);
 }
 
 static void on_receipts(void *arg, const struct receipts *receipts)

@@ -41,7 +41,7 @@ struct hunt {
   struct owner *places;
   size_t place_count, place;
   struct slice query, thread, author; /* the query in lower case; empty: any */
-  uint64_t end_id;                    /* the oldest that was read in this place; 0: none */
+  uint64_t before_id;                 /* the oldest that was read in this place; 0: none */
   size_t messages_left, bytes_left;   /* of this place's share */
   struct hit *hits;
   size_t hit_count, hit_capacity;
@@ -180,19 +180,18 @@ static void look_at(struct hunt *hunt, const struct stored *stored, uint64_t *ne
   if (matches(hunt, &arena, &message)) note_hit(hunt, &message);
 }
 
-/* The page's messages but the one that ended the page before. True: older ones may match. */
+/* True: older ones may match. */
 static bool take_page(struct hunt *hunt, const struct page *page)
 {
   uint64_t newest_ms = 0;
   size_t count = page->count;
-  if (count && page->messages[count - 1].id == hunt->end_id) count--;
   for (size_t i = 0; i < count; i++) {
     size_t bytes = page->messages[i].line.len;
     hunt->bytes_left = bytes < hunt->bytes_left ? hunt->bytes_left - bytes : 0;
     look_at(hunt, &page->messages[i], &newest_ms);
   }
   hunt->messages_left = count < hunt->messages_left ? hunt->messages_left - count : 0;
-  if (page->count) hunt->end_id = page->messages[0].id;
+  if (count) hunt->before_id = page->messages[0].id;
   return count && page->more && hunt->messages_left && hunt->bytes_left &&
          newest_ms > hunt->task->command.search->after_ms;
 }
@@ -200,14 +199,12 @@ static bool take_page(struct hunt *hunt, const struct page *page)
 static void next_place(struct hunt *hunt);
 static void read_on(struct hunt *hunt);
 
-/* A message that ended a page and is gone by now leaves the older ones unread: they were
- * about to be trimmed. */
 static void on_page(void *arg, const struct page *page)
 {
   struct hunt *hunt = arg;
-  if (page->err != ERR_OK && page->err != ERR_NOT_FOUND)
+  if (page->err != ERR_OK)
     hunt_fail(hunt, page->err);
-  else if (page->err == ERR_OK && take_page(hunt, page))
+  else if (take_page(hunt, page))
     read_on(hunt);
   else
     next_place(hunt);
@@ -215,8 +212,8 @@ static void on_page(void *arg, const struct page *page)
 
 static void read_on(struct hunt *hunt)
 {
-  size_t count = hunt->messages_left < PAGE_MESSAGES ? hunt->messages_left + 1 : PAGE_MESSAGES;
-  messages_latest(hunt->task->node->backend, hunt->places[hunt->place], hunt->end_id,
+  size_t count = hunt->messages_left < PAGE_MESSAGES ? hunt->messages_left : PAGE_MESSAGES;
+  messages_latest(hunt->task->node->backend, hunt->places[hunt->place], hunt->before_id,
                   (unsigned)count, PAGE_BYTES, on_page, hunt);
 }
 
@@ -240,7 +237,7 @@ static void begin_place(struct hunt *hunt)
   struct caller *caller = hunter(hunt, ERR_OK);
   if (!caller) return;
   const struct owner *place = &hunt->places[hunt->place];
-  hunt->end_id = 0;
+  hunt->before_id = 0;
   hunt->messages_left = MESSAGES_AT_MOST / hunt->place_count;
   hunt->bytes_left = BYTES_AT_MOST / hunt->place_count;
   if (place->kind == OWNER_ROOM && !caller->admin)

@@ -134,6 +134,7 @@ static enum err read_page(const struct slice *members, struct command *command)
   command->count = (unsigned)count;
   struct slice end = members[PAYLOAD_END_ID];
   if (!json_is_given(end)) return ERR_OK;
+  command->up_to = true;
   return json_whole_number(end, &command->message_id) ? ERR_OK : ERR_MALFORMED;
 }
 

@@ -25,8 +25,9 @@ enum command_kind {
   COMMAND_DELIVERED,   /* message_id, up_to */
   COMMAND_INVITE,      /* to: a room; user */
   COMMAND_GET_MESSAGE, /* message_id */
-  COMMAND_GET_MESSAGES,  /* to, count, message_id: the newest wanted, 0 for the last */
-  COMMAND_GET_CHAT,      /* to */
+  COMMAND_GET_MESSAGES, /* to, count; message_id: those before it, 0: the newest; with `up_to` it and
+                          * those before. It need not be there (any more) */
+  COMMAND_GET_CHAT,     /* to */
   COMMAND_GET_REACTIONS, /* message_id */
   COMMAND_GET_UNREAD,    /* user; count, cursor */
   COMMAND_SEARCH,        /* search; to, user, thread: of whom, where; count, offset */

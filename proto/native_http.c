@@ -348,7 +348,7 @@ static const struct http_route routes[] = {
     ROUTE(GET, "/users/{}", USER, decode_user, encode_user),
     ROUTE(PATCH, "/users/{}", USER, decode_edit_user, encode_user),
     ROUTE(DELETE, "/users/{}", USER, decode_delete_user, NULL),
-    ROUTE(GET, "/users/{}/unread", USER, native_decode_unread, native_encode_unread),
+    ROUTE(GET, "/users/{}/unread", USER, native_decode_unread, native_encode_messages),
     ROUTE(GET, "/users/{}/messages", USER, native_decode_user_messages, native_encode_messages),
     ROUTE(POST, "/users/{}/messages", USER, native_decode_user_send, native_encode_user_sent),
 

@@ -32,8 +32,7 @@ native_encode_fn native_encode_members, native_encode_admins, native_encode_invi
 /* Messages: of a room, of the dialog with a user, unread ones; and one by its id. */
 native_decode_fn native_decode_room_messages, native_decode_room_send, native_decode_user_messages,
     native_decode_user_send, native_decode_unread;
-native_encode_fn native_encode_messages, native_encode_room_sent, native_encode_user_sent,
-    native_encode_unread;
+native_encode_fn native_encode_messages, native_encode_room_sent, native_encode_user_sent;
 native_decode_fn native_decode_message, native_decode_edit, native_decode_delete,
     native_decode_react, native_decode_unreact;
 native_encode_fn native_encode_message;

@@ -90,35 +90,16 @@ int native_encode_user_sent(struct arena *arena, const struct http_call *call,
 
 /* ---- looking back ---- */
 
-/* Which part of a log is asked for: it ends before a message, or with the newest one. What
- * it ends before is asked for too, for that is how a log names a place. */
-struct part {
-  uint64_t before; /* 0: the newest */
-  uint64_t count;  /* that one included */
-};
-
-static enum err read_part(struct arena *arena, const struct http_call *call, struct part *part)
-{
-  uint64_t limit = NATIVE_LIMIT;
-  part->before = 0;
-  enum err err = http_query_number(arena, call, "limit", 1, NATIVE_LIMIT_MAX, &limit);
-  if (err == ERR_OK)
-    err = http_query_number(arena, call, "before", 0, HTTP_NUMBER_MAX, &part->before);
-  if (err == ERR_OK)
-    err = http_query_number(arena, call, "cursor", 0, HTTP_NUMBER_MAX, &part->before);
-  part->count = limit + (part->before > 0);
-  if (part->count > NATIVE_LIMIT_MAX) part->count = NATIVE_LIMIT_MAX;
-  return err;
-}
-
+/* A cursor is a message, too: the part goes on before it. */
 static enum err read_messages(struct arena *arena, const struct http_call *call,
                               struct command *command)
 {
-  struct part part;
-  enum err err = read_part(arena, call, &part);
+  uint64_t limit = NATIVE_LIMIT, *before = &command->message_id;
+  enum err err = http_query_number(arena, call, "limit", 1, NATIVE_LIMIT_MAX, &limit);
+  if (err == ERR_OK) err = http_query_number(arena, call, "before", 0, HTTP_NUMBER_MAX, before);
+  if (err == ERR_OK) err = http_query_number(arena, call, "cursor", 0, HTTP_NUMBER_MAX, before);
   command->kind = COMMAND_GET_MESSAGES;
-  command->message_id = part.before;
-  command->count = (unsigned)part.count;
+  command->count = (unsigned)limit;
   return err;
 }
 
@@ -144,34 +125,15 @@ enum err native_decode_unread(struct arena *arena, const struct http_call *call,
   return err == ERR_OK ? native_read_page(arena, call, command) : err;
 }
 
-static void append_messages(struct arena *arena, const struct envelope *messages, size_t count,
-                            struct text *out)
-{
-  native_begin_list(out, "messages");
-  for (size_t i = 0; i < count; i++) {
-    if (i) text_append_char(out, ',');
-    native_append_message(out, arena, &messages[i]);
-  }
-}
-
-/* Oldest first; without the one that the part ends before. */
 int native_encode_messages(struct arena *arena, const struct http_call *call,
                            const struct outcome *outcome, struct text *out)
 {
-  struct part part;
-  enum err err = read_part(arena, call, &part);
-  if (err != ERR_OK) return native_error(call, err, out);
-  size_t count = outcome->message_count;
-  if (count && outcome->messages[count - 1].id == part.before) count--;
-  append_messages(arena, outcome->messages, count, out);
-  return native_end_list(out, outcome->cursor);
-}
-
-int native_encode_unread(struct arena *arena, const struct http_call *call,
-                         const struct outcome *outcome, struct text *out)
-{
   (void)call;
-  append_messages(arena, outcome->messages, outcome->message_count, out);
+  native_begin_list(out, "messages");
+  for (size_t i = 0; i < outcome->message_count; i++) {
+    if (i) text_append_char(out, ',');
+    native_append_message(out, arena, &outcome->messages[i]);
+  }
   return native_end_list(out, outcome->cursor);
 }
 

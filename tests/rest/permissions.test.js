@@ -67,8 +67,8 @@ give the room away    | open   | outside   outside  no      no     no     ok    
 give it to a stranger | open   | outside   outside  no      no     no     outside  outside  outside
 change the room       | closed | no        no       no      no     ok     ok       no       ok
 change the room       | public | no        no       no      no     ok     ok       no       ok
-end the room          | closed | no        no       no      ok     no     ok       no       ok
-end the room          | public | no        no       no      ok     no     ok       no       ok
+end the room          | closed | no        no       no      ok     ok     ok       no       ok
+end the room          | public | no        no       no      ok     ok     ok       no       ok
 look at the room      | closed | no        ok       ok      ok     ok     ok       no       ok
 look at the room      | open   | ok        ok       ok      ok     ok     ok       no       ok
 look at the room      | public | ok        ok       ok      ok     ok     ok       no       ok

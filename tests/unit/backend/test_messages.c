@@ -70,16 +70,16 @@ static struct outcome get(struct owner owner, uint64_t id)
   OUTCOME(message_get(node.backend, owner, id, on_reacted_page, &outcome));
 }
 
-static struct outcome latest_bytes(struct owner owner, uint64_t end_id, unsigned count,
+static struct outcome latest_bytes(struct owner owner, uint64_t before_id, unsigned count,
                                    size_t max_bytes)
 {
   OUTCOME(
-      messages_latest(node.backend, owner, end_id, count, max_bytes, on_reacted_page, &outcome));
+      messages_latest(node.backend, owner, before_id, count, max_bytes, on_reacted_page, &outcome));
 }
 
-static struct outcome latest(struct owner owner, uint64_t end_id, unsigned count)
+static struct outcome latest(struct owner owner, uint64_t before_id, unsigned count)
 {
-  return latest_bytes(owner, end_id, count, SIZE_MAX / 2);
+  return latest_bytes(owner, before_id, count, SIZE_MAX / 2);
 }
 
 static struct outcome edit(struct owner owner, uint64_t id, const char *rest, const char *event)
@@ -369,10 +369,10 @@ static void test_the_latest_oldest_first(void **state)
   assert_string_equal(two.lines, LINE("65540", "4", "x") "\n" LINE("65541", "5", "x") "\n");
   assert_true(two.more);
   assert_int_equal(two.seq, 5);
-  struct outcome middle = latest(dialog, 65539, 2);
+  struct outcome middle = latest(dialog, 65540, 2);
   assert_string_equal(middle.lines, LINE("65538", "2", "x") "\n" LINE("65539", "3", "x") "\n");
   assert_true(middle.more);
-  struct outcome start = latest(dialog, 65538, 2);
+  struct outcome start = latest(dialog, 65539, 2);
   assert_int_equal(start.count, 2);
   assert_false(start.more);
   struct outcome all = latest(dialog, 0, UINT32_MAX);
@@ -382,7 +382,20 @@ static void test_the_latest_oldest_first(void **state)
   assert_int_equal(none.count, 0);
   assert_true(none.more);
   assert_int_equal(none.seq, 5);
-  assert_int_equal(latest(dialog, 4711, 2).err, ERR_NOT_FOUND);
+  assert_int_equal(latest(dialog, 65537, 2).count, 0);
+  assert_int_equal(latest(dialog, 4711, 2).count, 0);
+  assert_int_equal(latest(dialog, 65543, 2).count, 2);
+}
+
+/* Who looks back part by part goes on where a message was that is deleted meanwhile. */
+static void test_the_latest_before_one_that_is_gone(void **state)
+{
+  (void)state;
+  for (int i = 0; i < 5; i++) append("", REST("x"));
+  assert_int_equal(delete_one(dialog, 65539, "").err, ERR_OK);
+  struct outcome before = latest(dialog, 65539, 10);
+  assert_string_equal(before.lines, LINE("65537", "1", "x") "\n" LINE("65538", "2", "x") "\n");
+  assert_false(before.more);
 }
 
 static void test_the_latest_fit_into_so_many_bytes(void **state)
@@ -390,21 +403,20 @@ static void test_the_latest_fit_into_so_many_bytes(void **state)
   (void)state;
   for (int i = 0; i < 40; i++) append("", REST("x"));
   size_t line = strlen(LINE("65538", "2", "x"));
-  struct outcome three = latest_bytes(dialog, 65540, 10, 3 * line + 1);
+  struct outcome three = latest_bytes(dialog, 65541, 10, 3 * line + 1);
   assert_string_equal(three.lines, LINE("65538", "2", "x") "\n" LINE("65539", "3", "x") "\n" LINE(
                                        "65540", "4", "x") "\n");
   assert_true(three.more);
-  struct outcome two = latest_bytes(dialog, 0, 10, 0);
-  assert_int_equal(two.count, 2);
-  assert_true(two.more);
-  assert_int_equal(latest_bytes(dialog, 0, 1, 0).count, 1);
+  struct outcome one = latest_bytes(dialog, 0, 10, 0);
+  assert_int_equal(one.count, 1);
+  assert_true(one.more);
   assert_int_equal(latest_bytes(dialog, 0, 40, 30 * (line + 1)).count, 30);
   react(dialog, 65540, "bob", "+", true);
-  struct outcome with_reactions = latest_bytes(dialog, 65540, 10, 3 * line + 1);
+  struct outcome with_reactions = latest_bytes(dialog, 65541, 10, 3 * line + 1);
   assert_string_equal(with_reactions.lines,
                       LINE("65539", "3", "x") "\n" LINE("65540", "4", "x") "\n");
   assert_string_equal(with_reactions.rooms, " [[\"+\",\"bob\"]] ");
-  struct outcome whole = latest_bytes(dialog, 65538, 10, 2 * line);
+  struct outcome whole = latest_bytes(dialog, 65539, 10, 2 * line);
   assert_int_equal(whole.count, 2);
   assert_false(whole.more);
 }
@@ -651,7 +663,7 @@ static void test_reactions_are_read_with_their_messages(void **state)
                       " [[\"+1\",\"bob\",\"carol\"],[\"[]\",\"bob\"]]  [[\"{\",\"bob\"]] ");
   assert_string_equal(read.lines, LINE("65537", "1", "x") "\n" LINE("65538", "2", "x") "\n" LINE(
                                       "65539", "3", "x") "\n" LINE("65540", "4", "x") "\n");
-  assert_string_equal(latest(lobby, 65539, 2).rooms,
+  assert_string_equal(latest(lobby, 65540, 2).rooms,
                       "[[\"+1\",\"bob\",\"carol\"],[\"[]\",\"bob\"]]  ");
   assert_string_equal(get(lobby, 65540).rooms, "[[\"{\",\"bob\"]] ");
   assert_int_equal(get(lobby, 65540).count, 1);
@@ -789,6 +801,7 @@ int main(void)
       TEST(test_a_full_inbox_refuses_an_id_and_takes_it_later),
       TEST(test_one_message_by_its_id),
       TEST(test_the_latest_oldest_first),
+      TEST(test_the_latest_before_one_that_is_gone),
       TEST(test_the_latest_fit_into_so_many_bytes),
       TEST(test_the_latest_are_none_past_their_age),
       TEST(test_edit_keeps_the_stamp_in_log_and_inbox),

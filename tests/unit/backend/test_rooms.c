@@ -554,18 +554,30 @@ static void test_the_creator_deletes(void **state)
   assert_int_equal(get("den").err, ERR_NOT_FOUND);
 }
 
-/* More than go in one part. */
+static void test_an_admin_deletes(void **state)
+{
+  (void)state;
+  make("den", "boss");
+  enter(&node, "den", "alice", ENTERED);
+  assert_int_equal(delete_room("den", "alice", false).err, ERR_FORBIDDEN);
+  redis_ask(&redis, "SADD parley:room:{den}:admins alice");
+  assert_int_equal(delete_room("den", "alice", false).err, ERR_OK);
+  assert_int_equal(keys_of_room("den"), 0);
+}
+
+/* More than go in one part, though the first takes the admins with it. */
 static void test_many_members(void **state)
 {
   (void)state;
   make("den", "boss");
+  redis_ask(&redis, "SADD parley:room:{den}:admins u1");
   redis_ask(&redis, "EVAL %s 0",
             "for i = 1, 1200 do "
             "redis.call('SADD', 'parley:room:{den}:members', 'u' .. i) "
             "redis.call('SADD', 'parley:user:{u' .. i .. '}:rooms', 'den') "
             "redis.call('SADD', 'parley:room:{den}:bans', 'b' .. i) "
             "redis.call('SADD', 'parley:user:{b' .. i .. '}:bans', 'den') end");
-  assert_int_equal(delete_room("den", "boss", false).err, ERR_OK);
+  assert_int_equal(delete_room("den", "u1", false).err, ERR_OK);
   assert_string_equal(redis_ask(&redis, "KEYS parley:user:*:[rb]*"), "");
   assert_int_equal(keys_of_room("den"), 0);
 }
@@ -736,6 +748,7 @@ int main(void)
       TEST(test_ids_alone),
       TEST(test_a_deleted_room_leaves_nothing),
       TEST(test_the_creator_deletes),
+      TEST(test_an_admin_deletes),
       TEST(test_many_members),
       TEST(test_nobody_finds_what_is_being_deleted),
       TEST(test_deleted_again_it_is_complete),
