@@ -11,6 +11,7 @@ import { descendants_of } from '../lib/process.js';
 import { pause, waitFor, within } from '../lib/wait.js';
 
 const DRAIN_MS = 20000;
+const SLOTS_AT_ONCE = 4;
 
 async function drain(play, node, ms) {
   if (!node.running) return;
@@ -103,26 +104,37 @@ export const FAULTS = {
     await redis.command('CONFIG', 'SET', 'maxmemory', '0');
   },
 
-  async failover({ redis }) {
-    await redis.order_failover();
+  async failover({ redis }, { victim }) {
+    await redis.order_failover(victim);
   },
 
-  async kill_master({ redis }, { ms }) {
-    const { master } = redis;
+  // It comes back as a replica, and has it all before anything else is done to a master.
+  async kill_master({ redis }, { victim, ms }) {
+    const master = await redis.pick_master(victim);
     await master.kill();
     await redis.another_master(master);
     await pause(ms);
     await master.launch();
+    await redis.whole();
   },
 
   // For long enough to be replaced, or not.
-  async pause_master({ redis }, { ms }) {
-    const { master } = redis;
+  async pause_master({ redis }, { victim, ms }) {
+    const master = await redis.pick_master(victim);
     master.pause();
     await pause(ms);
     master.resume();
-    await redis.group.whole();
-    redis.master = await redis.group.master();
+    await redis.whole();
+  },
+
+  // Of some that are used; `size` says which, where to, and how long they are split.
+  async move_slots({ redis, actors }, { victim, size }) {
+    const used = [...actors.map(({ user }) => `user:{${user}}`), 'room:{lobby}', 'room:{den}', 'nodes', 'blocks', 'all', 'node:{node-a.0}'];
+    for (let i = 0; i < SLOTS_AT_ONCE; i++) {
+      const slot = await redis.slot_of(`parley:${used[(size + 7 * i) % used.length]}`);
+      const to = await redis.pick_master(victim + i);
+      await redis.move(slot, to, { keys_at_once: 2, pace: () => pause(size % 50) });
+    }
   },
 
   async flush_scripts(play) {
@@ -143,27 +155,31 @@ export const FAULTS = {
   },
 
   async slow_link({ cables }, { victim, ms, size }) {
-    cables[victim].latency_ms = size;
+    const cable = cables[victim].part(size);
+    cable.latency_ms = size;
     await pause(ms);
-    cables[victim].latency_ms = 0;
+    cable.latency_ms = 0;
   },
 
-  async cut_link({ cables }, { victim, ms }) {
-    cables[victim].cut();
+  async cut_link({ cables }, { victim, ms, size }) {
+    const cable = cables[victim].part(size);
+    cable.cut();
     await pause(ms);
-    cables[victim].mend();
+    cable.mend();
   },
 
   async hang_link({ cables }, { victim, ms, size }) {
-    cables[victim].hang([/^/, /:commands$/, /:bus$/][size % 3]);
+    const cable = cables[victim].part(size);
+    cable.hang([/^/, /:commands$/, /:bus$/][size % 3]);
     await pause(ms);
-    cables[victim].mend();
+    cable.mend();
   },
 
-  async mute_bus({ cables }, { victim, ms }) {
-    cables[victim].mute(/:bus$/);
+  async mute_bus({ cables }, { victim, ms, size }) {
+    const cable = cables[victim].part(size);
+    cable.mute(/:bus$/);
     await pause(ms);
-    cables[victim].mend();
+    cable.mend();
   },
 
   async slow_door({ doors }, { victim, ms, size }) {

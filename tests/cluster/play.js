@@ -7,11 +7,13 @@
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConcordClient } from '../lib/client.js';
+import { RedisCluster } from '../lib/cluster.js';
 import { check_frames, take_frame_faults } from '../lib/contract.js';
 import { History } from '../lib/history.js';
 import { Rest } from '../lib/http.js';
 import { take_alarms } from '../lib/process.js';
 import { Proxy } from '../lib/proxy.js';
+import { RedisServer } from '../lib/redis.js';
 import { uuid_of } from '../lib/uuid.js';
 import { pause, waitFor, within } from '../lib/wait.js';
 import { World } from '../lib/world.js';
@@ -29,7 +31,15 @@ const AWAY = ['away-0', 'away-1']; // users who are never there until the end
 const NODES = 3;
 const UNREAD = 5; // so many are left unread, so that a new connection is shown them again
 const MASTERS = new Set(['failover', 'kill_master', 'pause_master']); // after these another one may be master
-const STEP_MS = 60000; // a fault that takes longer is a fault of this machine
+const SLOWEST_MS = 20; // a message of many, all actors speaking
+const STEP_MS = 90000; // a fault that takes longer is a fault of this machine
+
+const REDIS = {
+  one: (options) => RedisServer.start(options),
+  sentinel: (options) => Replicated.start(options),
+  // A machine whose cores are busy replaces nobody by mistake.
+  cluster: (options) => RedisCluster.start({ masters: 3, replicas: 1, nameless: true, timeout_ms: 2500, ...options }),
+};
 
 class Play {
   history = new History();
@@ -49,24 +59,24 @@ class Play {
   lines = []; // of the journal
   begun_ms = Date.now();
 
-  constructor({ seed, seconds, shape = 'one', faults, rate = 8 }) {
-    Object.assign(this, { seed, seconds, shape, rate });
+  constructor({ seed, seconds, shape = 'one', faults, rate = 8, direct = false, messages = 0 }) {
+    Object.assign(this, { seed, seconds, shape, rate, direct, messages });
     this.ephemeral = `ephemeral-${seed}`;
-    this.schedule = schedule({ seed, seconds, shape, faults });
+    this.schedule = schedule({ seed, seconds, shape, faults: faults?.split(',') });
   }
 
   async start() {
     const one = this.shape === 'one';
-    const options = { aof: 'always' };
     this.world = await World.start({
       nodes: NODES,
-      proxied: one,
-      redis: one ? options : await Replicated.start(options),
+      proxied: this.shape !== 'sentinel',
+      redis: await REDIS[this.shape]({ aof: 'always' }),
       // What is acknowledged survives the failover to a replica.
       node: { flags: one ? FLAGS : [...FLAGS, '--redis-wait', 1] },
     });
     this.redis = this.world.redis;
     this.history.lossy = !one;
+    this.single = this.shape !== 'cluster';
     this.cables = this.world.proxies;
     for (const node of this.world.nodes) this.doors.push(await Proxy.start(node.port));
   }
@@ -136,7 +146,7 @@ async function make_dialogs(play, users) {
 }
 
 function make_actors(play, users) {
-  const rooms = ['lobby', 'den', 'fog'].flatMap((room) => [{ room }, { room }, { room }]);
+  const rooms = play.direct ? [] : ['lobby', 'den', 'fog'].flatMap((room) => [{ room }, { room }, { room }]);
   let index = 0;
   for (const protocol of Object.keys(TONGUES)) {
     for (let i = 0; i < OF_EACH; i++) {
@@ -194,6 +204,12 @@ async function break_things(play) {
   const results = await Promise.allSettled([...steps, pause(play.seconds * 1000)]);
   const failed = results.find(({ status }) => status === 'rejected');
   if (failed) throw failed.reason;
+}
+
+async function said_enough(play) {
+  const stored = () => [...play.history.acknowledged.values()].filter((owed) => owed.length).length;
+  const patience_ms = 10000 + play.messages * SLOWEST_MS;
+  await waitFor(() => `${play.messages} are stored: ${stored()}`, () => stored() >= play.messages, patience_ms);
 }
 
 // ---- after --------------------------------------------------------------------------------------
@@ -263,8 +279,9 @@ function write_down(play, logs, error) {
 }
 
 // Plays a seed; gives one line on what happened, throws what was found. `options`: seed, seconds,
-// shape of Redis, and for special cases `faults`, names of those that may be drawn, and `rate`,
-// what each actor says in a second. `logs`: a folder to write everything down in when it fails.
+// shape of Redis, and for special cases `faults`, those that may be drawn, a comma between two names,
+// `rate`, what each actor says in a second, `direct`, to users alone, and `messages`, how many are to be
+// stored at least, however long that takes. `logs`: a folder to write everything down in when it fails.
 export async function play_seed({ logs, ...options }) {
   const play = new Play(options);
   try {
@@ -274,6 +291,7 @@ export async function play_seed({ logs, ...options }) {
     play.journal('talking begins');
     const speaking = play.actors.map((actor) => actor.speak(play.rate));
     await break_things(play);
+    await said_enough(play);
     play.sending = false;
     await Promise.all(speaking);
     await heal(play);

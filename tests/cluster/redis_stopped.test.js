@@ -85,7 +85,7 @@ scene(world, `Redis stopped for ${SECONDS} s under load`, async (stage) => {
     console.log(traffic.summary());
     assert.equal(crowd.state.lost, 0, 'an idle connection was closed');
     for (const { client } of stays) assert.ok(client.is_open);
-    assert.deepEqual(traffic.checker.faults, []);
+    assert.deepEqual(traffic.faults, []);
   } finally {
     for (const { stop } of stays) stop();
     await traffic.stop();

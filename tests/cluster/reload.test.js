@@ -75,7 +75,7 @@ test('SIGHUP under load changes what is reloadable, and drops nobody', { timeout
     assert.equal(crowd.state.lost, 0);
     assert.ok(client.is_open);
     assert.deepEqual([...traffic.refusals], []);
-    assert.deepEqual(traffic.checker.faults, []);
+    assert.deepEqual(traffic.faults, []);
   } finally {
     await traffic.stop();
     await crowd.stop();

@@ -40,6 +40,10 @@ export class Replicated {
     return this.master.keys(pattern);
   }
 
+  async pick_master() {
+    return this.master;
+  }
+
   async order_failover() {
     const [sentinel] = this.group.sentinels;
     const { master } = this;
@@ -57,11 +61,16 @@ export class Replicated {
     }, FAILOVER_MS);
   }
 
+  // All run, and agree.
+  async whole() {
+    await this.group.whole();
+    this.master = await this.group.master();
+  }
+
   async heal() {
     for (const server of this.servers) await server.heal();
     for (const sentinel of this.group.sentinels) if (!sentinel.child.running) sentinel.launch();
-    await this.group.whole();
-    this.master = await this.group.master();
+    await this.whole();
   }
 
   async stop() {

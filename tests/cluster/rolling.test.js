@@ -110,7 +110,7 @@ test(`a rolling restart of three nodes under ${RATE} messages a second`, { timeo
     console.log(traffic.summary());
     console.log(`crowd: ${JSON.stringify(crowd.state)}; movers' turns: ${movers.map(({ turns }) => turns)}`);
 
-    assert.deepEqual(traffic.checker.faults, []);
+    assert.deepEqual(traffic.faults, []);
     assert.deepEqual(Object.keys(crowd.state.codes), ['1012'], 'closed with anything else');
     // At a pace: a second or so for each node's share of the crowd.
     for (const ms of drains) assert.ok(ms >= 600, `drained in ${ms} ms`);

@@ -44,15 +44,15 @@ const EVERYWHERE = [
   'slow_door', 'cut_door', 'half_open', 'cut_clients', 'slow_readers', 'take_over',
 ];
 
-// Which faults there are, by Redis' shape.
+const BETWEEN = ['slow_link', 'cut_link', 'hang_link', 'mute_bus']; // a node and Redis
+const OF_MASTERS = ['failover', 'kill_master', 'pause_master'];
+
+// Which faults there are, by Redis' shape. (Sentinels name a master by one address for all: there are
+// no cables.)
 export const SHAPES = {
-  one: [
-    ...EVERYWHERE,
-    'restart_redis', 'pause_redis', 'full_disk', 'full_memory',
-    'slow_link', 'cut_link', 'hang_link', 'mute_bus',
-  ],
-  sentinel: [...EVERYWHERE, 'failover', 'kill_master', 'pause_master'],
-  cluster: [...EVERYWHERE, 'failover', 'kill_master', 'pause_master', 'move_slots'],
+  one: [...EVERYWHERE, 'restart_redis', 'pause_redis', 'full_disk', 'full_memory', ...BETWEEN],
+  sentinel: [...EVERYWHERE, ...OF_MASTERS],
+  cluster: [...EVERYWHERE, ...OF_MASTERS, 'move_slots', ...BETWEEN],
 };
 
 const QUIET_AT_START_MS = 1000;

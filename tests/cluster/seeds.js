@@ -16,6 +16,7 @@ const RESULTS = new URL('../results/faults', import.meta.url).pathname;
 const script = new URL('seed.js', import.meta.url).pathname;
 // Setting up, waiting until all is well, everybody coming again.
 const MORE_SECONDS = 180;
+const SLOWEST_RATE = 50; // messages a second
 
 // "3", "1-10" or "1-3,7" as numbers.
 export function seeds_of(text) {
@@ -26,36 +27,34 @@ export function seeds_of(text) {
   });
 }
 
-function folder_of(shape, seed) {
-  return `${RESULTS}/${shape}-${seed}`;
-}
-
 // The command that plays it again.
-function again({ seed, seconds, shape, faults, environment }) {
-  const binary = environment.PARLEY_BIN ?? program();
-  const only = faults ? ` --faults ${faults}` : '';
-  return `PARLEY_BIN=${binary} tests/cluster/run.sh --seeds ${seed} --seconds ${seconds} --redis ${shape}${only}`;
+function again({ shape, seed, ...options }, binary) {
+  const flags = Object.entries(options).map(([name, value]) => (value === true ? ` --${name}` : ` --${name} ${value}`));
+  return `PARLEY_BIN=${binary} tests/cluster/run.sh --redis ${shape} --seeds ${seed}${flags.join('')}`;
 }
 
-// One seed in a process of its own; {ok, text}. `environment` is added to this process's.
-export async function play_apart({ seed, seconds, shape, faults, environment = {}, logs = folder_of(shape, seed) }) {
-  rmSync(logs, { recursive: true, force: true });
-  mkdirSync(logs, { recursive: true });
-  const args = [script, seed, seconds, shape, ...(faults ? [faults] : [])].map(String);
+// One seed in a process of its own; {ok, text}. `options` are those of play_seed; `environment` is
+// added to this process's.
+export async function play_apart({ environment = {}, logs, ...options }) {
+  const { seed, seconds, shape } = options;
+  const folder = logs ?? `${RESULTS}/${shape}-${seed}`;
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith('PARLEY_')));
-  const child = new Child(`seed-${seed}`, process.execPath, args, {
-    environment: { ...inherited, PARLEY_TEST_LOGS: logs, ...environment },
+  const child = new Child(`seed-${seed}`, process.execPath, [script, JSON.stringify(options)], {
+    environment: { ...inherited, PARLEY_TEST_LOGS: folder, ...environment },
   });
   try {
-    await within((seconds + MORE_SECONDS) * 1000, `the end of seed ${seed}`, child.exited);
+    const patience_s = seconds + MORE_SECONDS + (options.messages ?? 0) / SLOWEST_RATE;
+    await within(patience_s * 1000, `the end of seed ${seed}`, child.exited);
     await child.output_ended;
   } catch (error) {
     child.lines.push(`seed ${seed} on ${shape}, ${seconds} s: FAILED\n${error.message}`);
     await child.kill();
   }
   const ok = child.code === 0;
-  if (ok) rmSync(logs, { recursive: true, force: true });
-  else child.lines.push(`  all of it is in ${logs}`, `  again: ${again({ seed, seconds, shape, faults, environment })}`);
+  if (ok) rmSync(folder, { recursive: true, force: true });
+  else child.lines.push(`  all of it is in ${folder}`, `  again: ${again(options, environment.PARLEY_BIN ?? program())}`);
   return { ok, text: child.lines.join('\n') };
 }
 
@@ -73,23 +72,30 @@ async function play_all({ seeds, jobs, ...options }) {
   return failed.sort((a, b) => a - b);
 }
 
+const FLAGS = {
+  seeds: { type: 'string', default: '1-10' },
+  seconds: { type: 'string', default: '30' },
+  redis: { type: 'string', default: 'one' },
+  jobs: { type: 'string', default: '2' },
+  faults: { type: 'string' },
+  rate: { type: 'string' },
+  messages: { type: 'string' },
+  direct: { type: 'boolean' },
+};
+const NUMBERS = ['seconds', 'jobs', 'rate', 'messages'];
+
 async function main() {
-  const { values } = parseArgs({
-    options: {
-      seeds: { type: 'string', default: '1-10' },
-      seconds: { type: 'string', default: '30' },
-      redis: { type: 'string', default: 'one' },
-      jobs: { type: 'string', default: '2' },
-      faults: { type: 'string' },
-    },
-  });
-  const seeds = seeds_of(values.seeds);
-  const [seconds, jobs, shape] = [Number(values.seconds), Number(values.jobs), values.redis];
+  const { values } = parseArgs({ options: FLAGS });
+  for (const name of NUMBERS.filter((each) => each in values)) {
+    values[name] = Number(values[name]);
+    if (!(values[name] > 0)) throw new Error(`--${name} is a number`);
+  }
+  const { redis: shape, jobs, ...options } = { ...values, seeds: seeds_of(values.seeds) };
   if (!SHAPES[shape]) throw new Error(`--redis is one of ${Object.keys(SHAPES)}`);
-  if (!(seconds > 0 && jobs > 0)) throw new Error('--seconds and --jobs are numbers');
-  console.log(`${seeds.length} seeds of ${seconds} s on ${shape}, ${jobs} at once, with ${program()}`);
-  const failed = await play_all({ seeds, seconds, shape, jobs, faults: values.faults });
-  console.log(`${seeds.length - failed.length} seeds passed, ${failed.length} failed${failed.length ? `: ${failed}` : ''}`);
+  const { length } = options.seeds;
+  console.log(`${length} seeds of ${options.seconds} s on ${shape}, ${jobs} at once, with ${program()}`);
+  const failed = await play_all({ ...options, shape, jobs });
+  console.log(`${length - failed.length} seeds passed, ${failed.length} failed${failed.length ? `: ${failed}` : ''}`);
   process.exit(failed.length ? 1 : 0);
 }
 

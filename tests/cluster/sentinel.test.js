@@ -38,7 +38,7 @@ async function under_traffic(t, name, break_it) {
     await Promise.all(nodes.map((node) => node.ready(60000)));
     await traffic.flows(300);
     await traffic.settle();
-    assert.deepEqual(traffic.checker.faults.slice(0, 10), []);
+    assert.deepEqual(traffic.faults.slice(0, 10), []);
     assert.deepEqual(take_alarms(), []);
     t.diagnostic(traffic.summary());
   } catch (error) {

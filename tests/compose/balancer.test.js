@@ -7,8 +7,8 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { Checker } from '../lib/checker.js';
 import { MessagingClient, SimpleClient } from '../lib/client.js';
+import { History } from '../lib/history.js';
 import { pause, waitFor } from '../lib/wait.js';
 
 const COMMAND_MS = 180_000;
@@ -99,10 +99,10 @@ test('the lobby is one, whatever the replica', async () => {
   await Promise.all(clients.map((each) => each.close()));
 });
 
-// A sender and a receiver that connect again whenever their replica goes, and a checker that
+// A sender and a receiver that connect again whenever their replica goes, and a history that
 // knows what was acknowledged and what was seen.
 class Stream {
-  checker = new Checker();
+  history = new History();
   made = 0;
   acknowledged = 0;
   closes = [];
@@ -123,8 +123,8 @@ class Stream {
     this.ending = true;
     await this.sending;
     await waitFor(
-      () => `what was acknowledged: missing ${this.checker.missing().slice(0, 5)}`,
-      () => this.checker.missing().length === 0,
+      () => `what was acknowledged: missing ${this.history.missing().slice(0, 5)}`,
+      () => this.history.missing().length === 0,
       HEAL_MS,
     );
     await this.receiver.close();
@@ -160,14 +160,14 @@ class Stream {
     const index = this.#waiting.findIndex((item) => item.id === id);
     if (index < 0) return;
     this.#waiting.splice(index, 1);
-    this.checker.acknowledge(id, 'sink');
+    this.history.acknowledge(id, 'sink');
     this.acknowledged++;
   }
 
   async #receive() {
-    for (let number = 0; !this.ending || this.checker.missing().length; number++) {
+    for (let number = 0; !this.ending || this.history.missing().length; number++) {
       const client = await connect(() => MessagingClient.open(balancer, 'sink'));
-      const show = this.checker.connection('sink', `connection ${number}`);
+      const show = this.history.connection('sink', `connection ${number}`);
       const take = (frame) => {
         for (const { id } of frame.messages ?? []) {
           show(id);
@@ -207,8 +207,8 @@ test('replicas come, go and die while clients talk, and nothing acknowledged is 
   await stream.more(100);
 
   await stream.end();
-  t.diagnostic(`${stream.acknowledged} acknowledged, ${stream.checker.deliveries} shown, closes ${stream.closes}`);
-  assert.deepEqual(stream.checker.faults, []);
+  t.diagnostic(`${stream.acknowledged} acknowledged, ${stream.history.deliveries} shown, closes ${stream.closes}`);
+  assert.deepEqual(stream.history.shown_faults(), []);
   // It was no calm sea: somebody was on a replica that went.
   assert.ok(stream.closes.length > 2, `connections ended with ${stream.closes}`);
 });

@@ -5,7 +5,6 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { WebSocketServer } from 'ws';
-import { Checker } from './checker.js';
 import { MessagingClient, RefusedError, SimpleClient } from './client.js';
 import { expand, mismatch } from './pattern.js';
 import { Child, run_to_end, take_alarms } from './process.js';
@@ -124,23 +123,6 @@ test('metrics: the format is checked', options, () => {
   ]) {
     assert.throws(() => parse_metrics(bad), undefined, bad);
   }
-});
-
-test('the checker finds what is lost, twice, or out of order', options, () => {
-  const checker = new Checker();
-  const show = checker.connection('bob', 'first');
-  for (const message of ['a/0', 'a/1', 'b/0', 'a/3']) show(message);
-  assert.deepEqual(checker.faults, []);
-  show('a/1');
-  assert.match(checker.faults.pop(), /twice/);
-  show('a/2');
-  assert.match(checker.faults.pop(), /after a\/3/);
-  checker.connection('bob', 'second')('a/0');
-  assert.deepEqual(checker.faults, []);
-  checker.acknowledge('a/3', 'bob');
-  checker.acknowledge('a/4', 'bob');
-  checker.acknowledge('a/0', 'carol');
-  assert.deepEqual(checker.missing(), ['a/4 for bob', 'a/0 for carol']);
 });
 
 test('a seed gives the same schedule again', options, () => {

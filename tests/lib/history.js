@@ -114,6 +114,11 @@ export class History {
     });
   }
 
+  // What no connection may have been shown, whatever was promised.
+  shown_faults() {
+    return [...this.faults, ...this.twice_faults(), ...this.order_faults()];
+  }
+
   // The same against the stamps: `stamps`, message -> seq, of one list. `dense`: one that a
   // connection follows must be shown all of it, from the first on that it was shown; to the end
   // where `reaches_end(connection)`; but what `hides(receiver, message)`.

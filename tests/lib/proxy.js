@@ -40,12 +40,14 @@ export class Proxy {
   #pairs = new Set(); // {near, far, name}: near is the node's side, or the client's
   #is_cut = false;
 
-  static start(port) {
+  // Leads to `port` of 127.0.0.1; itself it is at `host`, and at a port that the system gives out
+  // where `at` is 0.
+  static start(port, { host = '127.0.0.1', at = 0 } = {}) {
     const proxy = new Proxy();
     proxy.server = createServer((near) => proxy.#accept(near, port));
     return new Promise((resolve, reject) => {
       proxy.server.once('error', reject);
-      proxy.server.listen(0, '127.0.0.1', () => resolve(proxy));
+      proxy.server.listen(at, host, () => resolve(proxy));
     });
   }
 
@@ -104,6 +106,11 @@ export class Proxy {
     });
   }
 
+  // What a fault may take for itself: of a Trunk, one of its cables.
+  part() {
+    return this;
+  }
+
   stop() {
     this.cut();
     this.server.close();
@@ -140,5 +147,54 @@ export class Proxy {
       there.push(bytes);
     });
     far.on('data', (bytes) => back.push(bytes));
+  }
+}
+
+// The cables between a node and all servers of a Redis Cluster, treated as one. The node knows the
+// servers by `host`, an address of its own, at which each has its usual port: they name no host to
+// their clients (cluster-preferred-endpoint-type), who stay at the one that they came to.
+export class Trunk {
+  static async start(ports, host) {
+    const trunk = new Trunk();
+    trunk.url = `redis+cluster://${NODE_USER}@${ports.map((port) => `${host}:${port}`)}`;
+    trunk.proxies = await Promise.all(ports.map((port) => Proxy.start(port, { host, at: port })));
+    return trunk;
+  }
+
+  // One cable, or all of them.
+  part(number) {
+    return this.proxies[number % (this.proxies.length + 1)] ?? this;
+  }
+
+  set latency_ms(latency_ms) {
+    for (const proxy of this.proxies) proxy.latency_ms = latency_ms;
+  }
+
+  mute(pattern) {
+    return this.#sum((proxy) => proxy.mute(pattern));
+  }
+
+  hang(pattern) {
+    return this.#sum((proxy) => proxy.hang(pattern));
+  }
+
+  drop() {
+    for (const proxy of this.proxies) proxy.drop();
+  }
+
+  cut() {
+    for (const proxy of this.proxies) proxy.cut();
+  }
+
+  mend() {
+    for (const proxy of this.proxies) proxy.mend();
+  }
+
+  stop() {
+    for (const proxy of this.proxies) proxy.stop();
+  }
+
+  #sum(act) {
+    return this.proxies.reduce((sum, proxy) => sum + act(proxy), 0);
   }
 }

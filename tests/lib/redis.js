@@ -28,12 +28,14 @@ export class RedisServer {
     return `redis://${NODE_USER}@127.0.0.1:${this.port}`;
   }
 
+  settings() {
+    const aof = this.aof === 'no' ? ['--appendonly', 'no'] : ['--appendonly', 'yes', '--appendfsync', this.aof];
+    return ['--port', this.port, '--bind', '127.0.0.1', '--dir', this.folder, '--save', '', '--aclfile', users_file, ...aof];
+  }
+
   // Starts the process (again), on the same port and folder.
   async launch() {
-    const args = ['--port', this.port, '--bind', '127.0.0.1', '--dir', this.folder, '--save', '', '--aclfile', users_file];
-    if (this.aof === 'no') args.push('--appendonly', 'no');
-    else args.push('--appendonly', 'yes', '--appendfsync', this.aof);
-    this.child = new Child('redis', 'redis-server', args.map(String));
+    this.child = new Child('redis', 'redis-server', this.settings().map(String));
     await waitFor('redis-server answers', async () => {
       if (!this.child.running) throw new NeverError(`redis-server ended:\n${this.child.log()}`);
       const client = await RespClient.connect(this.port);
@@ -73,14 +75,22 @@ export class RedisServer {
 
   pause() {
     this.child.signal('SIGSTOP');
+    this.stands_still = true;
   }
 
   resume() {
     this.child.signal('SIGCONT');
+    this.stands_still = false;
+  }
+
+  // It runs, and answers.
+  get answers() {
+    return this.child.running && !this.stands_still;
   }
 
   async kill() {
     await this.child.kill();
+    this.stands_still = false;
   }
 
   // It runs, whatever was done to it.

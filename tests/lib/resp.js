@@ -10,6 +10,7 @@ export class RespClient {
   #buffer = Buffer.alloc(0);
   #closed = false;
   on_message = null; // (channel, payload) of message and pmessage
+  on_line = null; // what is said unasked, as MONITOR does
   on_close = null;
 
   static connect(port) {
@@ -90,10 +91,12 @@ export class RespClient {
       this.on_message?.(value[2], value[3]);
     } else if (Array.isArray(value) && value[0] === 'message') {
       this.on_message?.(value[1], value[2]);
-    } else {
-      const { resolve, reject } = this.#pending.shift() ?? { resolve() {}, reject() {} };
+    } else if (this.#pending.length) {
+      const { resolve, reject } = this.#pending.shift();
       if (value instanceof RespError) reject(value);
       else resolve(value);
+    } else {
+      this.on_line?.(value);
     }
   }
 }

@@ -2,8 +2,8 @@
 // clients do in earnest. A sender whose message has no outcome connects again and sends all that
 // was not acknowledged once more, under the same ids; receivers stay as long as they can.
 
-import { Checker } from './checker.js';
 import { MessagingClient, SimpleClient } from './client.js';
+import { History } from './history.js';
 import { pause, waitFor, within } from './wait.js';
 
 const ANSWER_MS = 15000;
@@ -14,10 +14,10 @@ const GAP_MS = 8;
 const REFUSED_PAUSE_MS = 200;
 
 export class Traffic {
-  checker = new Checker();
+  history = new History();
   clients = new Set();
   refusals = new Map(); // code or status -> how often
-  again = new Set(); // messages that were sent more than once: they may be shown so
+  again = 0; // so many were sent more than once
   sending = true;
   over = false;
   #running = [];
@@ -29,6 +29,7 @@ export class Traffic {
     this.nodes = nodes;
     this.gap_ms = gap_ms;
     this.keeps = keeps;
+    this.history.lossy = !keeps;
     this.receivers = [];
     for (let i = 0; i < receivers; i++) {
       for (const protocol of ['messaging', 'simple']) {
@@ -38,11 +39,11 @@ export class Traffic {
       }
     }
     for (let i = 0; i < senders; i++) this.#senders.push(this.#send(`${name}-sender-${i}`));
-    for (const promise of [...this.#running, ...this.#senders]) promise.catch((error) => this.checker.faults.push(error.stack));
+    for (const promise of [...this.#running, ...this.#senders]) promise.catch((error) => this.history.faults.push(error.stack));
   }
 
   get acknowledged() {
-    return this.checker.acknowledged.size;
+    return this.history.acknowledged.size;
   }
 
   // That many more are acknowledged.
@@ -55,11 +56,16 @@ export class Traffic {
     );
   }
 
+  // What was shown as it must not be.
+  get faults() {
+    return this.history.shown_faults();
+  }
+
   // Senders end; everything acknowledged must be shown, to a new connection where need be.
   async settle(patience_ms = 30000) {
     this.sending = false;
     await within(patience_ms, 'the senders end', Promise.all(this.#senders));
-    const missing = () => this.checker.missing();
+    const missing = () => this.history.missing();
     try {
       await waitFor('all are shown', () => missing().length === 0, patience_ms / 2);
     } catch {
@@ -79,7 +85,7 @@ export class Traffic {
   summary() {
     const refusals = JSON.stringify(Object.fromEntries(this.refusals));
     return (
-      `${this.acknowledged} acknowledged, ${this.checker.deliveries} shown, ${this.again.size} sent again, ` +
+      `${this.acknowledged} acknowledged, ${this.history.deliveries} shown, ${this.again} sent again, ` +
       `${this.late?.length ?? 0} shown to a later connection only; refusals ${refusals}`
     );
   }
@@ -118,9 +124,11 @@ export class Traffic {
     let made = 0;
     const make = () => {
       const rid = this.receivers[made % this.receivers.length];
-      const item = { id: `${name}/${made++}`, rid, sid: name };
-      waiting.push({ ...item, text: item.id });
-      return waiting.at(-1);
+      const number = made++;
+      const id = `${name}/${number}`;
+      this.history.say(id, rid);
+      waiting.push({ number, item: { id, rid, sid: name, text: id } });
+      return waiting.at(-1).item;
     };
     while (this.sending || waiting.length) {
       const client = await this.#connect((node) => MessagingClient.open(node, name));
@@ -129,20 +137,22 @@ export class Traffic {
       let refused = false;
       client.on_frame = (frame) => {
         for (const { id } of frame.sent ?? []) {
-          const index = waiting.findIndex((item) => item.id === id);
-          if (index < 0) this.checker.faults.push(`${id} was acknowledged and is not waiting`);
-          else this.checker.acknowledge(id, waiting.splice(index, 1)[0].rid);
+          const index = waiting.findIndex(({ item }) => item.id === id);
+          if (index < 0) this.history.faults.push(`${id} was acknowledged and is not waiting`);
+          else this.history.acknowledge(id, waiting.splice(index, 1)[0].item.rid);
         }
         for (const { id, code } of frame.errors ?? []) {
           this.#refused(code);
-          if (code !== 'unavailable') this.checker.faults.push(`${id} was refused with ${code}`);
+          if (code !== 'unavailable') this.history.faults.push(`${id} was refused with ${code}`);
           refused = true;
           client.cut(); // later ones may have gone through: order is kept by a new start
         }
         answered();
       };
-      for (const { id } of waiting) if (!this.keeps) this.again.add(id);
-      if (waiting.length) client.put(...waiting);
+      // A Redis that loses some of it shows what is sent again a second time, and behind later ones.
+      if (waiting.length && !this.keeps) this.history.doubt(name, waiting[0].number, made - 1);
+      this.again += waiting.length;
+      if (waiting.length) client.put(...waiting.map(({ item }) => item));
       while (client.is_open && (this.sending || waiting.length)) {
         if (this.sending && waiting.length < WINDOW) {
           client.put(make());
@@ -151,7 +161,7 @@ export class Traffic {
         }
         const answer = Promise.race([client.closed, new Promise((resolve) => { answered = resolve; })]);
         await within(ANSWER_MS, '', answer).catch(() => {
-          this.checker.faults.push(`${name}: no answer to ${waiting[0].id} within ${ANSWER_MS} ms`);
+          this.history.faults.push(`${name}: no answer to ${waiting[0].item.id} within ${ANSWER_MS} ms`);
           client.cut();
         });
       }
@@ -162,7 +172,7 @@ export class Traffic {
 
   async #receive(name, protocol) {
     for (let turn = 0; !this.over; turn++) {
-      const show = this.checker.connection(name, `${protocol} ${name}, connection ${turn}`, this.again);
+      const show = this.history.connection(name, `${protocol} ${name}, connection ${turn}`);
       const client = await this.#connect((node) =>
         protocol === 'simple' ? SimpleClient.open(node, name) : MessagingClient.open(node, name),
       );

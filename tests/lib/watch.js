@@ -1,7 +1,9 @@
 // Listens to everything that is published (`PSUBSCRIBE parley:*`, as a person with
-// redis-cli would) and holds each publication against the contract: the schema, the
-// order of the members, a dense seq per channel, ids that grow within a channel.
+// redis-cli would; in a cluster `MONITOR`, monitor.js) and holds each publication against the
+// contract: the schema, the order of the members, a dense seq per channel, ids that grow within a
+// channel.
 
+import { Monitors } from './monitor.js';
 import { RespClient } from './resp.js';
 import { fault_finder } from './schema.js';
 import { waitFor } from './wait.js';
@@ -37,7 +39,8 @@ export class Watch {
   static async start(redis) {
     const watch = new Watch();
     watch.redis = redis;
-    await watch.#connect();
+    if (redis.monitored) watch.monitors = await Monitors.start(redis.monitored, (...said) => watch.#take(...said), () => watch.#last.clear());
+    else await watch.#connect();
     return watch;
   }
 
@@ -82,11 +85,13 @@ export class Watch {
 
   // All that Redis had published when this was called has been looked at.
   async settle() {
+    await this.monitors?.settle();
     if (this.client && !this.client.closed) await this.client.command('PING').catch(() => {});
   }
 
   stop() {
     this.#stopped = true;
+    this.monitors?.stop();
     this.client?.close();
   }
 

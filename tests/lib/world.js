@@ -49,7 +49,7 @@ export class World {
   }
 
   async add_node(index = this.nodes.length) {
-    if (this.proxied) this.proxies[index] = await Proxy.start(this.redis.port);
+    if (this.proxied) this.proxies[index] = await (this.redis.cable?.(index) ?? Proxy.start(this.redis.port));
     this.nodes[index] = await Gateway.start({
       redis: this.proxies[index] ?? this.redis,
       id: `node-${String.fromCharCode(97 + index)}`,
