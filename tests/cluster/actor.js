@@ -119,6 +119,7 @@ export class Actor {
     this.play.journal(`${label} is open`);
     this.client = client;
     this.label = label;
+    this.changed_ms = Date.now();
     this.online = new Map();
     this.there = new Map();
     this.#readable = [];
@@ -133,6 +134,7 @@ export class Actor {
     const { code, reason } = this.closed;
     this.play.journal(`${this.label} was closed with ${code} ${reason}`);
     this.play.ended(code);
+    this.changed_ms = Date.now();
     this.#doubt();
     for (const item of this.outstanding.values()) item.marks = [];
     if (!this.tongue.resends) this.#abandon_all();
