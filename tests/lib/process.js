@@ -4,7 +4,7 @@
 //   PARLEY_TEST_LOGS  a folder: all that a child prints is also kept there, in <name>.log
 
 import { spawn } from 'node:child_process';
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,6 +30,7 @@ const folders = new Set();
 function end_everything() {
   for (const child of alive) child.signal('SIGKILL');
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+  for (const file of ports) rmSync(file, { force: true });
 }
 
 process.on('exit', end_everything);
@@ -43,11 +44,40 @@ export function temporary_folder(name) {
 }
 
 // Ports below those that the system takes for connections: what is killed finds its port free when
-// it is started again. Drawn, so that tests that run side by side seldom try the same one.
+// it is started again. One file a port says whose it is, so that tests that run side by side never
+// have the same one.
 const FIRST_PORT = 12000;
 const LAST_PORT = Number(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split(/\s+/)[0]) - 1;
-const PORT_TRIES = 100;
-const given_out = new Set();
+const PORT_TRIES = 1000;
+const PORTS = join(tmpdir(), 'parley-test-ports');
+const ports = new Set();
+
+function is_alive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code !== 'ESRCH';
+  }
+}
+
+// Takes the port's file, also from a process that has ended.
+function reserve(port) {
+  const file = join(PORTS, String(port));
+  try {
+    writeFileSync(file, String(process.pid), { flag: 'wx' });
+    ports.add(file);
+    return true;
+  } catch {
+    try {
+      const pid = Number(readFileSync(file, 'utf8'));
+      if (pid && !is_alive(pid)) rmSync(file, { force: true }); // drawn again, another time
+    } catch {
+      /* somebody else did so */
+    }
+    return false;
+  }
+}
 
 function is_free(port) {
   return new Promise((resolve) => {
@@ -57,13 +87,12 @@ function is_free(port) {
   });
 }
 
-// A port at which nobody listens, whatever the address; this process is never given it again.
+// A port at which nobody listens, whatever the address, and that is this process's until it ends.
 export async function free_port() {
+  mkdirSync(PORTS, { recursive: true });
   for (let i = 0; i < PORT_TRIES; i++) {
     const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
-    if (given_out.has(port) || !(await is_free(port))) continue;
-    given_out.add(port);
-    return port;
+    if (reserve(port) && (await is_free(port))) return port;
   }
   throw new Error(`no port is free between ${FIRST_PORT} and ${LAST_PORT}`);
 }
