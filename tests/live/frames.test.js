@@ -4,13 +4,15 @@
 
 import assert from 'node:assert/strict';
 import { deflateRawSync } from 'node:zlib';
+import { hostile_scenes } from '../lib/hostile.js';
 import { frame_bytes, OPCODE } from '../lib/raw.js';
-import { scene, use_world } from '../lib/world.js';
+import { use_world } from '../lib/world.js';
 
 const MESSAGE_LIMIT = 65536;
 const HARD_LIMIT = 1024 * 1024;
 
 const world = use_world({ nodes: 1 });
+const hostile_scene = hostile_scenes(world);
 
 // What each protocol says to what could not be read, and how one sees that the connection still
 // works. `frame`: one that is answered, with that text, and with what else it is to hold; `depth`:
@@ -76,7 +78,7 @@ for (const [protocol, speaker] of Object.entries(speakers)) {
     raw.send(hello(name));
     await raw.next_json(speaker.is_answer);
   };
-  const hostile = (title, play) => scene(world, `${protocol}: ${title}`, play);
+  const hostile = (title, play) => hostile_scene(`${protocol}: ${title}`, play);
 
   hostile('a binary frame is malformed_payload', async (stage) => {
     const peer = await open(stage);

@@ -55,24 +55,38 @@ hostile('ids of any kind in every path of every REST surface', async (stage) => 
   await keys_are_sound(stage);
 }, { timeout_ms: 120000 });
 
-// How each protocol names whom it writes to; `answered` waits until the frame before it was.
+// What each protocol can name by an id, each frame with an answer; `chat`: one that there is.
 const WRITERS = {
-  simple: (id) => ({ type: 'send_message', payload_id: 'x', message: 'hi', to: id }),
-  messaging: (id) => ({ send: [{ id, rid: id, sid: id, text: 'hi' }], read: [{ id, sid: id }], enter: [{ rid: `#${id}` }] }),
-  chat: (id) => ({ type: 'request', id, timestamp: 1, payloadType: 'new', payload: { chatId: id, message: 'hi', messageId: id } }),
-  concord: (id) => ({ type: 'chat_written', channelId: id, threadId: null, content: 'hi' }),
-  rooms: (id) => ({ type: 'message', key: id, content: 'hi', room_id: id, user_id: id, message_id: id }),
+  simple: (id) => [{ type: 'send_message', payload_id: 'x', message: 'hi', to: id }, { type: 'send_message', payload_id: id, message: 'hi' }],
+  messaging: (id) => [{ send: [{ id, rid: id, sid: id, text: 'hi' }], read: [{ id, sid: id }], enter: [{ rid: `#${id}` }] }],
+  chat: (id) => ['new', 'edit', 'delete', 'dlvrd', 'read', 'getChat', 'getMessages', 'getMessage', 'enter', 'exit', id].map((payloadType) =>
+    ({ type: 'request', id, timestamp: 1, payloadType, payload: { chatId: id, message: 'hi', messageId: id, count: 1 } })),
+  concord: (id, chat) => [
+    { type: 'chat_written', channelId: id, threadId: null, sentAt: 1, content: 'hi' },
+    { type: 'chat_written', channelId: 1, threadId: id, sentAt: 1, content: 'hi' },
+    { type: 'chat_reaction', chatId: id, reaction: 'r', adding: true },
+    { type: 'chat_reaction', chatId: chat.id, reaction: id, adding: true },
+  ],
+  rooms: (id) => [
+    { type: 'message', key: id, content: 'hi', room_id: id },
+    ...['read', 'invite', 'enter', 'exit', id].map((type) => ({ type, key: id, room_id: id, user_id: id, message_id: id })),
+  ],
 };
+const CLIENTS = { simple: SimpleClient, messaging: MessagingClient, chat: ChatClient, concord: ConcordClient, rooms: RoomsClient };
 
 hostile('ids of any kind in the frames of every protocol', async (stage) => {
   const unharmed = await keep_victim(stage);
   const bystander = await stage.messaging(0, 'bystander');
-  for (const [protocol, type] of Object.entries({ simple: SimpleClient, messaging: MessagingClient, chat: ChatClient, concord: ConcordClient, rooms: RoomsClient })) {
+  for (const [protocol, type] of Object.entries(CLIENTS)) {
     const mallory = stage.keep(await type.open(stage.nodes[0], stage.name(`mallory-${protocol}`)));
-    for (const id of [...IDS, { $gt: '' }, [['a']], true, -1, 1e308]) {
-      const before = mallory.seen.length;
-      mallory.send(JSON.stringify(WRITERS[protocol](id)));
-      await waitFor(() => `${protocol} answers ${JSON.stringify(id)}`, () => mallory.seen.length > before);
+    const chat = protocol === 'concord' && (await mallory.write_and_wait(1, stage.name('chat')));
+    for (const id of [...IDS, 'x'.repeat(30000), { $gt: '' }, [['a']], true, -1, 1e308]) {
+      for (const frame of WRITERS[protocol](id, chat)) {
+        const before = mallory.seen.length;
+        mallory.send(JSON.stringify(frame));
+        await waitFor(() => `${protocol} answers ${JSON.stringify(frame)}`, () => mallory.seen.length > before);
+        if (mallory.seen.length > 500) mallory.seen.splice(0);
+      }
     }
     await mallory.round_trip();
     assert.ok(mallory.is_open);
@@ -83,7 +97,7 @@ hostile('ids of any kind in the frames of every protocol', async (stage) => {
   bystander.assert_silent();
   await unharmed();
   await keys_are_sound(stage);
-});
+}, { timeout_ms: 60000 });
 
 hostile('ids of any kind at the door', async (stage, node) => {
   for (const id of IDS) {
@@ -199,7 +213,7 @@ hostile('cursors, limits and offsets of any kind', async (stage) => {
 // ---- bodies ------------------------------------------------------------------------------------------------------
 
 hostile('bodies of any kind', async (stage, node) => {
-  const send = (body) => http(node.url, '/user', { method: 'POST', headers: { 'content-length': Buffer.byteLength(body) }, body });
+  const send = (body, path = '/user') => http(node.url, path, { method: 'POST', headers: { 'content-length': Buffer.byteLength(body) }, body });
   const malformed = [
     '['.repeat(60000),
     '{"a":'.repeat(10000),
@@ -219,9 +233,11 @@ hostile('bodies of any kind', async (stage, node) => {
     '\0',
     `{"a":"${'x'.repeat(100)}`,
   ];
-  for (const body of malformed) {
-    const { status, body: told } = await send(body);
-    assert.deepEqual([status, JSON.parse(told).error], [400, 'malformed_json'], body.slice(0, 60));
+  for (const [path, error] of [['/user', 'malformed_json'], ['/api/users/register', 'malformed_json'], ['/api/v1/users', 'malformed_payload']]) {
+    for (const body of malformed) {
+      const { status, body: told } = await send(body, path);
+      assert.deepEqual([status, JSON.parse(told).error], [400, error], `${path} ${body.slice(0, 60)}`);
+    }
   }
   // Well-formed, and no user all the same.
   const strange = [
