@@ -15,17 +15,22 @@ static bool is_base64url(char c)
          c == '_';
 }
 
+/* RFC 7515, 7.1. Behind an empty part's end libjwt would write. */
 bool token_has_form(struct slice text)
 {
-  size_t dots = 0;
+  size_t dots = 0, part = 0;
   if (text.len > TOKEN_BYTES_MAX) return false;
   for (size_t i = 0; i < text.len; i++) {
-    if (text.data[i] == '.')
+    if (text.data[i] == '.' && part > 0) {
       dots++;
-    else if (!is_base64url(text.data[i]))
+      part = 0;
+    } else if (is_base64url(text.data[i])) {
+      part++;
+    } else {
       return false;
+    }
   }
-  return dots == 2;
+  return dots == 2 && part > 0;
 }
 
 /* ---- writing ------------------------------------------------------------------------ */

@@ -215,8 +215,9 @@ static void what_is_no_token_at_all(void **state)
 {
   (void)state;
   static const char *const texts[] = {
-      "",        ".",       "..",       "...",       "a.b.c",         "a.b",
-      "a.b.c.d", "a b.c.d", "e30.e30.", "e30.e30.=", "\xff.\xff.\xff"};
+      "",         ".",       "..",       "...",       "a.b.c",          "a.b",
+      "a.b.c.d",  "a b.c.d", "e30.e30.", "e30.e30.=", "\xff.\xff.\xff", "..e30",
+      ".e30.e30", "e30..e30"};
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
     assert_int_equal(read_token(slice_of(texts[i])), ERR_UNAUTHORIZED);
   assert_int_equal(read_token(SLICE("a\0b.c.d")), ERR_UNAUTHORIZED);
