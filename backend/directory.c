@@ -31,9 +31,25 @@ struct known {
   char bytes[]; /* kind, id, uuid, and the name where it is not the id */
 };
 
+/* A record that is asked for, or made. */
+struct resolve {
+  struct resolve *prev, *next; /* while the record is on its way */
+  struct backend *backend;
+  enum owner_kind kind;
+  bool create;
+  bool outdated;    /* it was to be forgotten meanwhile: what comes may be what it was before */
+  uint64_t claimed; /* the number taken, 0: none */
+  entry_fn *done;
+  void *arg;
+  struct slice id; /* of `bytes` */
+  char bytes[];
+};
+
 struct directory {
   struct known *table, *list;
+  struct resolve *asked; /* records that are on their way */
   unsigned max_entries;
+  uint64_t forgets;
   struct text key;
 };
 
@@ -60,7 +76,15 @@ void directory_free(struct directory *directory)
 
 void directory_clear(struct backend *backend)
 {
+  struct resolve *asked;
+  backend->directory->forgets++;
+  DL_FOREACH(backend->directory->asked, asked) asked->outdated = true;
   while (backend->directory->list) forget(backend->directory, backend->directory->list);
+}
+
+uint64_t directory_forgets(const struct directory *directory)
+{
+  return directory->forgets;
 }
 
 size_t directory_count(const struct directory *directory)
@@ -123,6 +147,12 @@ void directory_keep(struct backend *backend, const struct entry *entry)
 void directory_forget(struct backend *backend, enum owner_kind kind, struct slice id)
 {
   struct known *known = look_up(backend->directory, kind, id);
+  struct resolve *asked;
+  backend->directory->forgets++;
+  DL_FOREACH(backend->directory->asked, asked)
+  {
+    if (asked->kind == kind && slice_equal(asked->id, id)) asked->outdated = true;
+  }
   if (known) forget(backend->directory, known);
 }
 
@@ -238,17 +268,6 @@ void directory_disclaim(struct backend *backend, enum owner_kind kind, uint64_t 
 
 /* ---- resolving ---------------------------------------------------------------------- */
 
-struct resolve {
-  struct backend *backend;
-  enum owner_kind kind;
-  bool create;
-  uint64_t claimed; /* the number taken, 0: none */
-  entry_fn *done;
-  void *arg;
-  struct slice id; /* of `bytes` */
-  char bytes[];
-};
-
 static void resolved(struct resolve *resolve, enum err err, const struct entry *entry)
 {
   resolve->done(resolve->arg, err, entry);
@@ -329,12 +348,17 @@ static void make_record(struct resolve *resolve)
     claim_record(resolve, ERR_OK);
 }
 
+static void ask(struct resolve *resolve);
+
 static void on_record(void *arg, enum err err, const struct redisReply *reply)
 {
   struct resolve *resolve = arg;
   struct entry entry;
+  DL_DELETE(resolve->backend->directory->asked, resolve);
   if (err != ERR_OK)
     resolved(resolve, err, NULL);
+  else if (resolve->outdated)
+    ask(resolve);
   else if (read_record(resolve, reply, &entry))
     resolved(resolve, ERR_OK, keep_entry(resolve->backend->directory, &entry));
   else if (resolve->create && resolve->kind != OWNER_ROOM)
@@ -343,22 +367,29 @@ static void on_record(void *arg, enum err err, const struct redisReply *reply)
     resolved(resolve, ERR_NOT_FOUND, NULL);
 }
 
+static void ask(struct resolve *resolve)
+{
+  struct store *store = resolve->backend->store;
+  resolve->outdated = false;
+  DL_APPEND(resolve->backend->directory->asked, resolve);
+  store_begin_command(store, "HMGET", 4);
+  store_key(store, resolve->kind, resolve->id, record_suffix(resolve->kind));
+  store_arg(store, SLICE("num"));
+  store_arg(store, SLICE("uuid"));
+  store_arg(store, SLICE("name"));
+  store_send(store, on_record, resolve);
+}
+
 void directory_resolve(struct backend *backend, enum owner_kind kind, struct slice id, bool create,
                        entry_fn *done, void *arg)
 {
   assert(kind == OWNER_USER || kind == OWNER_ROOM || kind == OWNER_DIALOG);
-  struct store *store = backend->store;
   struct resolve *resolve = memory_alloc(sizeof *resolve + id.len);
   *resolve = (struct resolve){
       .backend = backend, .kind = kind, .create = create, .done = done, .arg = arg};
   char *at = resolve->bytes;
   resolve->id = slice_put(&at, id);
-  store_begin_command(store, "HMGET", 4);
-  store_key(store, kind, id, record_suffix(kind));
-  store_arg(store, SLICE("num"));
-  store_arg(store, SLICE("uuid"));
-  store_arg(store, SLICE("name"));
-  store_send(store, on_record, resolve);
+  ask(resolve);
 }
 
 /* ---- who is number 7 ---------------------------------------------------------------- */

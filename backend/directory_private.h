@@ -10,6 +10,9 @@ struct directory *directory_new(unsigned max_entries);
 void directory_free(struct directory *directory);
 size_t directory_count(const struct directory *directory);
 
+/* How often something was to be forgotten. */
+uint64_t directory_forgets(const struct directory *directory);
+
 /* Takes a fresh number and the UUID of who has no record yet; ERR_CONFLICT: the UUID is
  * somebody else's. The number's entry is on its way when done is called, so that a
  * record which is made next never stands without it. */

@@ -132,6 +132,7 @@ struct joining {
   void *arg;
   bool sent;        /* Redis may have carried it out, whatever becomes known of it */
   uint64_t claimed; /* the number taken for a new user; 0: none */
+  uint64_t forgets; /* of the directory, when it was sent */
   char bytes[];
 };
 
@@ -175,7 +176,9 @@ static void keep_user(struct joining *joining, const struct presence_joined *joi
                         .id = joining->join.user,
                         .uuid = joined->uuid,
                         .name = joined->name};
-  directory_keep(joining->backend, &entry);
+  /* What was forgotten meanwhile may be newer than this answer. */
+  if (joining->forgets == directory_forgets(joining->backend->directory))
+    directory_keep(joining->backend, &entry);
   if (joining->claimed && joining->claimed != joined->num)
     directory_disclaim(joining->backend, OWNER_USER, joining->claimed);
 }
@@ -309,6 +312,7 @@ static void send_join(struct joining *joining, uint64_t num, const char *uuid)
       [PRESENCE_SHARED] = "shared", [PRESENCE_REFUSE] = "refuse", [PRESENCE_REPLACE] = "replace"};
   struct store *store = joining->backend->store;
   const struct presence_join *join = &joining->join;
+  joining->forgets = directory_forgets(joining->backend->directory);
   store_begin(store, SCRIPT_presence_join, 10, num ? 18 : 16);
   write_keys(store, join->user);
   store_arg(store, join->session);

@@ -72,6 +72,27 @@ static void test_two_who_make_the_same_user_agree(void **state)
   node_end(&other);
 }
 
+/* A name that changes while it is being asked for: the telling comes by another link. */
+static void test_what_is_forgotten_while_it_is_asked_for_is_not_kept(void **state)
+{
+  (void)state;
+  resolve(&node, OWNER_USER, "alice", true);
+  for (int all = 0; all <= 1; all++) {
+    struct outcome asked = {0};
+    redis_ask(&redis, "HSET parley:user:{alice}:profile name Old");
+    directory_resolve(node.backend, OWNER_USER, SLICE("alice"), false, on_entry, &asked);
+    loop_turn(base); /* it is sent, and may be answered, but for the answer being read */
+    redis_ask(&redis, "HSET parley:user:{alice}:profile name New");
+    if (all)
+      directory_clear(node.backend);
+    else
+      directory_forget(node.backend, OWNER_USER, SLICE("alice"));
+    WAIT(base, asked.done);
+    const struct entry *entry = directory_find(node.backend, OWNER_USER, SLICE("alice"));
+    assert_true(!entry || slice_is(entry->name, "New"));
+  }
+}
+
 static void test_the_lru_forgets_the_least_recently_used(void **state)
 {
   (void)state;
@@ -243,6 +264,7 @@ int main(void)
       TEST(test_users_and_conversations_are_counted_apart),
       TEST(test_a_uuid_belongs_to_one),
       TEST(test_two_who_make_the_same_user_agree),
+      TEST(test_what_is_forgotten_while_it_is_asked_for_is_not_kept),
       TEST(test_the_lru_forgets_the_least_recently_used),
       TEST(test_who_is_renamed_is_forgotten),
       TEST(test_dialog_ids_have_the_smaller_first),
