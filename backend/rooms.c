@@ -129,45 +129,104 @@ bool room_texts_fit(struct slice name, struct slice description)
 
 /* ---- changing ----------------------------------------------------------------------- */
 
+/* The script, then both lists. A room that is to be public no more leaves the public one first,
+ * once it is known that whoever asks may do so: where the node dies in between, it is heard by
+ * fewer than it might be, not by more than may. */
 struct editing {
   struct backend *backend;
   err_fn *done;
   void *arg;
+  struct call *call; /* the script's, which waits until the room is off the public list; or NULL */
+  enum err err;      /* why that failed */
   size_t len;
   char id[];
 };
 
-static void on_edited_listed(void *arg, enum err err)
+static struct slice id_of(const struct editing *editing)
+{
+  return (struct slice){editing->id, editing->len};
+}
+
+static void editing_end(void *arg, enum err err)
 {
   struct editing *editing = arg;
+  if (editing->call) call_free(editing->call);
   editing->done(editing->arg, err);
   free(editing);
+}
+
+static enum err read_edited(enum err err, const struct redisReply *reply, uint64_t *num,
+                            bool *is_public)
+{
+  if (err != ERR_OK) return err;
+  if (reply->type != REDIS_REPLY_ARRAY) return word_read(reply);
+  if (reply->elements != 2 || !reply_number(reply->element[0], num)) return ERR_INTERNAL;
+  *is_public = slice_is(reply_slice(reply->element[1]), "1");
+  return ERR_OK;
+}
+
+/* Nothing to write: whether they may, and what the room is. */
+static void ask_edit(struct editing *editing, struct slice by, bool force, store_fn *done)
+{
+  struct store *store = editing->backend->store;
+  store_begin(store, SCRIPT_room_edit, 3, 2);
+  room_write_keys(store, id_of(editing), 3);
+  store_arg(store, by);
+  store_number(store, force);
+  store_send(store, done, editing);
+}
+
+static void on_still_public(void *arg, enum err err, const struct redisReply *reply)
+{
+  struct editing *editing = arg;
+  uint64_t num = 0;
+  bool is_public = false;
+  if (read_edited(err, reply, &num, &is_public) == ERR_OK && is_public)
+    room_send_public(editing->backend->store, id_of(editing), true, NULL);
+  editing_end(editing, editing->err);
 }
 
 static void on_edited(void *arg, enum err err, const struct redisReply *reply)
 {
   struct editing *editing = arg;
   struct store *store = editing->backend->store;
-  struct slice id = {editing->id, editing->len};
   uint64_t num = 0;
-  if (err == ERR_OK && reply->type != REDIS_REPLY_ARRAY)
-    err = word_read(reply);
-  else if (err == ERR_OK && (reply->elements != 2 || !reply_number(reply->element[0], &num)))
-    err = ERR_INTERNAL;
-  if (err != ERR_OK) {
-    on_edited_listed(editing, err);
+  bool is_public = false;
+  editing->err = read_edited(err, reply, &num, &is_public);
+  if (editing->err != ERR_OK && editing->call) {
+    ask_edit(editing, SLICE(""), true, on_still_public);
     return;
   }
-  directory_forget(editing->backend, OWNER_ROOM, id);
-  struct group *group = group_new(2, on_edited_listed, editing);
-  room_send_listed(store, id, num, group);
-  room_send_public(store, id, slice_is(reply_slice(reply->element[1]), "1"), group);
+  if (editing->err != ERR_OK) {
+    editing_end(editing, editing->err);
+    return;
+  }
+  directory_forget(editing->backend, OWNER_ROOM, id_of(editing));
+  struct group *group = group_new(2, editing_end, editing);
+  room_send_listed(store, id_of(editing), num, group);
+  room_send_public(store, id_of(editing), is_public, group);
+}
+
+static void on_may_hide(void *arg, enum err err, const struct redisReply *reply)
+{
+  struct editing *editing = arg;
+  struct store *store = editing->backend->store;
+  uint64_t num = 0;
+  bool is_public = false;
+  err = read_edited(err, reply, &num, &is_public);
+  if (err != ERR_OK) {
+    editing_end(editing, err);
+    return;
+  }
+  room_send_public(store, id_of(editing), false, NULL);
+  store_behind(store);
+  call_send(editing->call, on_edited, editing);
 }
 
 static void on_edit_refused(void *arg, enum err err, const struct redisReply *reply)
 {
   (void)reply;
-  on_edited_listed(arg, err);
+  editing_end(arg, err);
 }
 
 static unsigned count_fields(const struct room_edit *edit)
@@ -176,9 +235,8 @@ static unsigned count_fields(const struct room_edit *edit)
          edit->is_public.set + edit->logged.set;
 }
 
-static void send_edit(struct editing *editing, const struct room_edit *edit)
+static void write_edit(struct store *store, const struct room_edit *edit)
 {
-  struct store *store = editing->backend->store;
   store_begin(store, SCRIPT_room_edit, 3, 2 + 2 * count_fields(edit));
   room_write_keys(store, edit->room, 3);
   store_arg(store, edit->by);
@@ -190,7 +248,19 @@ static void send_edit(struct editing *editing, const struct room_edit *edit)
     room_write_field(store, "public", edit->is_public.value ? SLICE("1") : SLICE("0"));
   if (edit->logged.set)
     room_write_field(store, "keep", edit->logged.value ? SLICE("log") : SLICE("none"));
-  store_send(store, on_edited, editing);
+}
+
+static void send_edit(struct editing *editing, const struct room_edit *edit)
+{
+  struct store *store = editing->backend->store;
+  bool hides = edit->is_public.set && !edit->is_public.value;
+  write_edit(store, edit);
+  if (!hides) {
+    store_send(store, on_edited, editing);
+    return;
+  }
+  editing->call = store_take(store);
+  ask_edit(editing, edit->by, edit->force, on_may_hide);
 }
 
 /* The lobby is public, open and logged, whatever becomes of it (protocols.md, conversations). */
@@ -204,7 +274,7 @@ static bool keeps_lobby(const struct room_edit *edit)
 void room_edit(struct backend *backend, const struct room_edit *edit, err_fn *done, void *arg)
 {
   struct editing *editing = memory_alloc(sizeof *editing + edit->room.len);
-  *editing = (struct editing){backend, done, arg, edit->room.len};
+  *editing = (struct editing){.backend = backend, .done = done, .arg = arg, .len = edit->room.len};
   if (edit->room.len) memcpy(editing->id, edit->room.data, edit->room.len);
   if (!room_texts_fit(edit->name, edit->description))
     store_soon(backend->store, ERR_MALFORMED, on_edit_refused, editing);

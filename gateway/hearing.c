@@ -17,22 +17,32 @@
 /* A room that the session's user was put out of. */
 struct barred {
   struct barred *next;
+  bool banned; /* until Redis says otherwise; else kicked, until they enter again */
   size_t len;
   char room[];
 };
 
-static bool is_barred(const struct session *session, struct slice room)
+static struct barred *find_barred(const struct session *session, struct slice room)
 {
-  for (const struct barred *each = session->barred; each; each = each->next)
-    if (slice_equal(room, (struct slice){each->room, each->len})) return true;
-  return false;
+  for (struct barred *each = session->barred; each; each = each->next)
+    if (slice_equal(room, (struct slice){each->room, each->len})) return each;
+  return NULL;
 }
 
-static void bar(struct session *session, struct slice room)
+static bool is_barred(const struct session *session, struct slice room)
 {
-  if (is_barred(session, room)) return;
-  struct barred *barred = memory_alloc(sizeof *barred + room.len);
-  *barred = (struct barred){session->barred, room.len};
+  return find_barred(session, room);
+}
+
+static void bar(struct session *session, struct slice room, bool banned)
+{
+  struct barred *barred = find_barred(session, room);
+  if (barred) {
+    barred->banned |= banned;
+    return;
+  }
+  barred = memory_alloc(sizeof *barred + room.len);
+  *barred = (struct barred){session->barred, banned, room.len};
   memcpy(barred->room, room.data, room.len);
   session->barred = barred;
 }
@@ -44,6 +54,18 @@ static void unbar(struct session *session, struct slice room)
     *link = each->next;
     free(each);
     return;
+  }
+}
+
+static void forget_bans(struct session *session)
+{
+  for (struct barred **link = &session->barred, *each; (each = *link);) {
+    if (each->banned) {
+      *link = each->next;
+      free(each);
+    } else {
+      link = &each->next;
+    }
   }
 }
 
@@ -68,9 +90,13 @@ struct public_rooms {
   size_t count, capacity;
   bool loading, again; /* asked for; changed since it was asked for */
   bool stale;          /* could not be read */
+  uint64_t due_ms;     /* monotonic: read again, for whoever changed it may have died untold */
 };
 
-enum { FIRST_ROOMS = 16 };
+enum {
+  FIRST_ROOMS = 16,
+  READ_AGAIN_MS = 60000,
+};
 
 struct public_rooms *public_rooms_new(void)
 {
@@ -90,21 +116,44 @@ void public_rooms_free(struct public_rooms *rooms)
   free(rooms);
 }
 
+/* The first one that is not below `id`: they are in order. */
+static size_t place_of(const struct public_rooms *rooms, struct slice id)
+{
+  size_t low = 0, high = rooms->count;
+  while (low < high) {
+    size_t middle = (low + high) / 2;
+    if (slice_compare(rooms->ids[middle], id) < 0)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
 static bool holds(const struct public_rooms *rooms, struct slice id)
 {
-  for (size_t i = 0; i < rooms->count; i++)
-    if (slice_equal(rooms->ids[i], id)) return true;
-  return false;
+  size_t at = place_of(rooms, id);
+  return at < rooms->count && slice_equal(rooms->ids[at], id);
+}
+
+static bool same(const struct public_rooms *one, const struct public_rooms *other)
+{
+  if (one->count != other->count) return false;
+  for (size_t i = 0; i < one->count; i++)
+    if (!slice_equal(one->ids[i], other->ids[i])) return false;
+  return true;
 }
 
 static void add(struct public_rooms *rooms, struct slice id)
 {
-  if (holds(rooms, id)) return;
+  size_t at = place_of(rooms, id);
+  if (at < rooms->count && slice_equal(rooms->ids[at], id)) return;
   if (rooms->count == rooms->capacity) {
     rooms->capacity = rooms->capacity ? rooms->capacity * 2 : FIRST_ROOMS;
     rooms->ids = memory_resize(rooms->ids, rooms->capacity * sizeof *rooms->ids);
   }
-  rooms->ids[rooms->count++] = (struct slice){memory_copy(id.data, id.len), id.len};
+  memmove(&rooms->ids[at + 1], &rooms->ids[at], (rooms->count++ - at) * sizeof *rooms->ids);
+  rooms->ids[at] = (struct slice){memory_copy(id.data, id.len), id.len};
 }
 
 /* The one room that it asked for, which it hears while its user may read it. */
@@ -163,12 +212,14 @@ static void on_public(void *arg, enum err err, const struct slice *ids, size_t c
   }
   rooms->stale = err != ERR_OK;
   if (rooms->stale) return;
+  rooms->due_ms = node->now_ms + READ_AGAIN_MS;
   struct public_rooms before = *rooms;
   rooms->ids = NULL;
   rooms->count = rooms->capacity = 0;
   add(rooms, party_lobby.id);
   for (size_t i = 0; i < count; i++) add(rooms, ids[i]);
-  sessions_each(node, follow_public, &(struct publicity){&before, rooms});
+  if (!same(&before, rooms))
+    sessions_each(node, follow_public, &(struct publicity){&before, rooms});
   clear(&before);
   free(before.ids);
 }
@@ -184,7 +235,9 @@ static void load(struct node *node)
 
 void hearing_tick(struct node *node)
 {
-  if (node->public_rooms->stale && backend_ready(node->backend, NULL)) load(node);
+  const struct public_rooms *rooms = node->public_rooms;
+  bool due = rooms->stale || (rooms->due_ms && node->now_ms > rooms->due_ms);
+  if (due && !rooms->loading && backend_ready(node->backend, NULL)) load(node);
 }
 
 void hearing_confirmed(struct node *node)
@@ -251,8 +304,9 @@ static bool may_hear(const struct session *session, struct slice room)
 void hearing_begin(struct session *session, const struct presence_joined *joined)
 {
   unsigned hears = session->caller.protocol->hears;
-  hearing_forget(session);
-  for (size_t i = 0; i < joined->ban_count; i++) bar(session, joined->bans[i]);
+  forget_bans(session);
+  for (size_t i = 0; i < joined->room_count; i++) unbar(session, joined->rooms[i]);
+  for (size_t i = 0; i < joined->ban_count; i++) bar(session, joined->bans[i], true);
   if (hears & HEARS_ONE_ROOM) hear(session, session_room(session), START_NOW);
   /* Before the public ones: a member goes on where it was. */
   for (size_t i = 0; (hears & HEARS_MEMBERSHIPS) && i < joined->room_count; i++)
@@ -313,7 +367,7 @@ static void leave(struct session *session, const struct envelope *event)
 {
   struct subscription *room = hub_find(session, OWNER_ROOM, event->to.id);
   bool kicked = event->kind == KIND_ROOM_KICKED;
-  if (kicked) bar(session, event->to.id);
+  if (kicked) bar(session, event->to.id, event->permanent);
   if (!room) return;
   if (!kicked && may_hear(session, event->to.id))
     room->member = false;

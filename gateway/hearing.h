@@ -2,8 +2,8 @@
  *
  *   one room      the claim's, else the lobby                       (HEARS_ONE_ROOM)
  *   memberships   its user's rooms: presence_join tells them, then the user's own channel
- *   public rooms  every node keeps the list of them: read when `parley:all` is confirmed, and
- *                 whenever something is said there of a room        (HEARS_PUBLIC)
+ *   public rooms  every node keeps the list of them: read when `parley:all` is confirmed,
+ *                 whenever something is said there of a room, and every minute (HEARS_PUBLIC)
  *
  * A user who was banned, or kicked since the session came, hears nothing of that room, until
  * the ban is lifted (room.changed on the user's channel) or they enter it again. */

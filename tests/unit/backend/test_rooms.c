@@ -125,6 +125,44 @@ static struct outcome edit(const struct room_edit *change)
   OUTCOME(room_edit(node.backend, change, on_err, &outcome));
 }
 
+/* What Redis was told of a room that changes, in order: "list" and "record". */
+static void follow_edit(redisContext *monitor, const struct room_edit *change, char *order)
+{
+  assert_int_equal(edit(change).err, ERR_OK);
+  redis_ask(&redis, "ECHO over");
+  *order = '\0';
+  for (bool over = false; !over;) {
+    redisReply *line;
+    assert_int_equal(redisGetReply(monitor, (void **)&line), REDIS_OK);
+    if (strstr(line->str, "\"SREM\" \"parley:rooms:public\"")) strcat(order, "list ");
+    if (strstr(line->str, "lua] \"HSET\" \"parley:room:{den}:record\"")) strcat(order, "record ");
+    over = strstr(line->str, "\"ECHO\"");
+    freeReplyObject(line);
+  }
+}
+
+/* A node that dies at whichever point leaves nobody hearing what they may not. */
+static void test_a_room_leaves_the_public_list_before_it_is_public_no_more(void **state)
+{
+  (void)state;
+  char order[64];
+  make("den", "boss");
+  struct room_edit show = {.room = SLICE("den"), .by = SLICE("boss"), .is_public = {true, true}};
+  struct room_edit hide = {.room = SLICE("den"), .by = SLICE("boss"), .is_public = {true, false}};
+  struct room_edit wrong = {
+      .room = SLICE("den"), .by = SLICE("nobody"), .is_public = {true, false}};
+  assert_int_equal(edit(&show).err, ERR_OK);
+  assert_int_not_equal(edit(&wrong).err, ERR_OK);
+  assert_string_equal(redis_ask(&redis, "SISMEMBER parley:rooms:public den"), "1");
+  redisContext *monitor = redisConnectUnix(redis.socket);
+  freeReplyObject(redisCommand(monitor, "MONITOR"));
+  follow_edit(monitor, &hide, order);
+  redisFree(monitor);
+  assert_string_equal(order, "list record list ");
+  assert_string_equal(redis_ask(&redis, "SISMEMBER parley:rooms:public den"), "0");
+  assert_string_equal(redis_ask(&redis, "HGET parley:room:{den}:record public"), "0");
+}
+
 static struct outcome delete_room(const char *room, const char *by, bool force)
 {
   OUTCOME(room_delete(node.backend, slice_of(room), slice_of(by), force, SLICE(DELETED), on_err,
@@ -730,6 +768,7 @@ static void test_an_answer_on_its_way_is_given_when_the_backend_goes(void **stat
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      TEST(test_a_room_leaves_the_public_list_before_it_is_public_no_more),
       TEST(test_a_room_is_made),
       TEST(test_a_room_of_nobody_and_of_little),
       TEST(test_a_room_is_made_once),
