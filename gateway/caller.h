@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ip.h"
 #include "node.h"
 #include "protocol.h"
 
@@ -25,6 +26,7 @@ struct caller {
   struct session *session; /* NULL: an HTTP request */
   uint64_t handle;         /* 0 is nobody's */
   struct slice id;         /* the session's; a request's is empty */
+  struct ip ip;            /* a request's: whom it came from */
   struct party user;
   bool
       admin; /* with the operator's token: may all; `user` is the server unless it speaks for one */

@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "conversation.h"
 #include "dispatch.h"
+#include "guess.h"
 #include "rooms.h"
 
 enum { LIST_AT_MOST = 100 };
@@ -70,6 +71,7 @@ struct entrance {
   struct task *task;
   struct arena arena;
   struct user_info user;
+  struct ip ip; /* a login's: where it comes from */
 };
 
 static void entrance_end(struct entrance *entrance, struct outcome *outcome)
@@ -150,6 +152,8 @@ void command_register(struct caller *caller, const struct command *command, stru
 static void on_password(void *arg, enum err err)
 {
   struct entrance *entrance = arg;
+  bool wrong = err == ERR_BAD_PASSWORD || err == ERR_NO_SUCH_USER;
+  if (!wrong) guess_forgive(entrance->task->node, entrance->task->command.user.id, &entrance->ip);
   if (err == ERR_OK)
     account_get(entrance->task->node->backend, entrance->task->command.user.id, on_account_for,
                 entrance);
@@ -159,9 +163,15 @@ static void on_password(void *arg, enum err err)
 
 void command_log_in(struct caller *caller, const struct command *command, struct task *task)
 {
+  if (!guess_begin(caller->node, command->user.id, &caller->ip)) {
+    command_finish_with(task, ERR_RATE_LIMITED);
+    return;
+  }
+  struct entrance *entrance = entrance_new(task);
+  entrance->ip = caller->ip;
   /* The entrance reads the user's id from the task: it must stand there. */
   account_check_password(caller->node->backend, command->user.id, command->user_change->password,
-                         on_password, entrance_new(task));
+                         on_password, entrance);
 }
 
 void command_renew(struct caller *caller, const struct command *command, struct task *task)

@@ -205,6 +205,8 @@ struct exchange *exchange_begin(struct door *door, const struct request_head *he
   exchange->call.head = &exchange->head;
   exchange->caller.node = door->node;
   exchange->caller.answer = answer;
+  exchange->caller.ip =
+      ip_of_client(&door->ip, head->request.forwarded_for, &door->node->config->trusted_networks);
   exchange->length = head->length;
   exchange->response.content_type = "application/json";
   exchange->response.last = head->has_body && !head->has_length;

@@ -37,6 +37,17 @@ enum bucket_verdict bucket_take(struct bucket *bucket, struct bucket_rate rate, 
   return BUCKET_OK;
 }
 
+static uint64_t less(uint64_t level, uint64_t amount)
+{
+  return level > amount ? level - amount : 0;
+}
+
+void bucket_give(struct bucket *bucket, uint64_t amount)
+{
+  bucket->taken = less(bucket->taken, amount * 1000);
+  bucket->flooded = less(bucket->flooded, amount * 1000);
+}
+
 struct address_count {
   struct ip ip;
   unsigned connections; /* never 0 */

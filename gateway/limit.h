@@ -33,6 +33,9 @@ enum bucket_verdict {
 enum bucket_verdict bucket_take(struct bucket *bucket, struct bucket_rate rate, uint64_t amount,
                                 uint64_t now_ms);
 
+/* Gives back what was let through and, as it turned out, need not be counted. */
+void bucket_give(struct bucket *bucket, uint64_t amount);
+
 /* How many connections each address has; bounded by the connections that are open.
  * All zero bytes: empty. */
 struct address_counts {

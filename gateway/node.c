@@ -14,6 +14,7 @@
 #include "bus.h"
 #include "config_check.h"
 #include "exchange.h"
+#include "guess.h"
 #include "hearing.h"
 #include "hub.h"
 #include "listener.h"
@@ -297,6 +298,7 @@ static bool begin(struct run *run, const struct config *config, unsigned worker,
   node->attendance = attendance_new(node);
   node->acquaintance = acquaintance_new(node);
   node->pace = pace_new(node);
+  node->guesses = guesses_new();
   node->flush = event_new(node->base, -1, 0, on_flush, node);
   node->backend = connect_backend(node, redis_url);
   if (!node->backend || !listener_start(node)) return false;
@@ -329,6 +331,7 @@ static void end(struct run *run)
   attendance_free(node->attendance);
   acquaintance_free(node->acquaintance);
   pace_free(node->pace);
+  guesses_free(node->guesses);
   address_counts_free(&node->addresses);
   event_base_free(node->base);
   if (run->reloaded) {

@@ -26,6 +26,7 @@ struct attendance;
 struct tls;
 struct acquaintance;
 struct mustered;
+struct guesses;
 
 struct node {
   const struct config *config; /* replaced as a whole by SIGHUP */
@@ -45,6 +46,7 @@ struct node {
   struct wheel wheel;      /* every coarse timer of the node; 100 ms ticks */
   struct address_counts addresses;
   struct pace *pace;
+  struct guesses *guesses;
   struct event *flush;  /* active once in a turn in which somebody got something */
   unsigned connections; /* at the door and beyond */
   unsigned surplus;     /* of them over a limit (door.h) */

@@ -1,6 +1,7 @@
 // Rates and bounds (protocols.md, "Rates"; design.md, slow readers and inboxes).
 
 import assert from 'node:assert/strict';
+import { uuid_of } from '../lib/uuid.js';
 import { waitFor } from '../lib/wait.js';
 import { scene, use_world } from '../lib/world.js';
 
@@ -11,6 +12,7 @@ const flags = [
   ...['--bytes-per-second', '64KiB', '--bytes-burst', '256KiB'],
   ...['--hard-message-bytes', '128KiB'],
   ...['--inbox-messages', 100],
+  ...['--logins-per-minute', 5],
 ];
 const world = use_world({ nodes: 2, node: { flags } });
 
@@ -112,4 +114,22 @@ scene(world, 'what was refused is counted, without a name', async (stage) => {
   const line = metrics.split('\n').find((text) => /^parley_rate_limited_total{.*simple.*}/.test(text));
   assert.ok(Number(line?.split(' ').at(-1)) > 0, line);
   assert.ok(!metrics.includes(alice.user));
+});
+
+scene(world, 'passwords are guessed a few times, by whichever surface, and then not even the right one is looked at', async (stage) => {
+  const refusals = async () => Number(/^parley_logins_refused_total\S* (\d+)$/m.exec(await stage.nodes[0].metrics())[1]);
+  const [alice, bob] = [stage.name('alice'), stage.name('bob')];
+  const native = stage.rest(0, 'native');
+  for (const id of [alice, bob]) await native.ok('POST', '/api/v1/users', { id, password: 'right' });
+  const log_in = (user, password) => native.call('POST', '/api/v1/tokens', { user, password });
+  for (let i = 0; i < 8; i++) assert.equal((await log_in(alice, 'right')).status, 201);
+  const before = await refusals();
+  assert.equal((await log_in(alice, 'wrong')).status, 401);
+  const key = { user_id: uuid_of('user', alice), password: 'wrong' };
+  assert.equal((await stage.rest(0, 'rooms').call('POST', '/key', key)).status, 401);
+  for (let i = 0; i < 3; i++) assert.equal((await log_in(alice, 'wrong')).status, 401);
+  for (const password of ['wrong', 'right']) await native.refused(429, 'POST', '/api/v1/tokens', { user: alice, password });
+  await stage.rest(0, 'rooms').refused(429, 'POST', '/key', { ...key, password: 'right' });
+  assert.equal((await log_in(bob, 'right')).status, 201);
+  assert.equal((await refusals()) - before, 3);
 });
