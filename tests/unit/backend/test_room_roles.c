@@ -167,7 +167,7 @@ static const struct permission permissions[] = {
     {"give it to who is none", OWN, 0, "nina", OPEN, {OUT, NO, NO, OUT, OUT, OUT}},
     {"edit", EDIT, 0, "", OPEN, {NO, NO, YES, YES, NO, YES}},
     {"edit a public room", EDIT, 0, "", PUBLIC, {NO, NO, YES, YES, NO, YES}},
-    {"delete", DELETE, 0, "", OPEN, {NO, NO, NO, YES, NO, YES}},
+    {"delete", DELETE, 0, "", OPEN, {NO, NO, YES, YES, NO, YES}},
     {"members", LIST, ROOM_MEMBERS, "", OPEN, {NO, YES, YES, YES, NO, YES}},
     {"members, public", LIST, ROOM_MEMBERS, "", PUBLIC, {YES, YES, YES, YES, NO, YES}},
     {"admins", LIST, ROOM_ADMINS, "", OPEN, {NO, YES, YES, YES, NO, YES}},
