@@ -41,12 +41,13 @@ bool epoch_write_call(const struct epoch *epoch, struct text *out, const char *h
   struct text key = {0};
   bool is_there = write_key(&key, prefix, topology, place);
   if (is_there) {
-    resp_begin(out, 6);
+    resp_begin(out, 7);
     resp_arg(out, SLICE("EVALSHA"));
     resp_arg(out, slice_of(hash));
     resp_number(out, 1);
     resp_arg(out, text_slice(&key));
     resp_arg(out, slice_of(epoch->term));
+    resp_arg(out, slice_of(epoch->digits));
     resp_arg(out, topology_is_cluster(topology) ? SLICE("1") : SLICE(""));
     resp_finish(out);
   }

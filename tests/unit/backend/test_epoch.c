@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "epoch.h"
 #include "messages.h"
 
 #define REST(text) "\"kind\":\"message.sent\",\"body\":{\"text\":\"" text "\"}}"
@@ -172,15 +173,43 @@ static void test_nodes_agree(void **state)
 static void test_epochs_grow(void **state)
 {
   (void)state;
-  char kept[80];
-  redis_ask(&redis, "SET parley:epoch %s", "aaaa 8000000000000");
-  FORGET("PING");
-  snprintf(kept, sizeof kept, "%s", redis_ask(&redis, "GET parley:epoch"));
-  assert_string_equal(kept + 40, " 8000000000001");
   uint64_t from_ms = wall_ms();
   FORGET("DEL parley:epoch");
   uint64_t epoch = strtoull(redis_ask(&redis, "GET parley:epoch") + 41, NULL, 10);
   assert_in_range(epoch, from_ms, wall_ms() + 1);
+  redis_ask(&redis, "SET parley:epoch %s", "aaaa 8000000000000");
+  FORGET("PING");
+  assert_string_equal(redis_ask(&redis, "GET parley:epoch") + 40, " 8000000000001");
+  FORGET("DEL parley:epoch");
+  assert_string_equal(redis_ask(&redis, "GET parley:epoch") + 40, " 8000000000002");
+}
+
+/* epoch_learn.lua, asked by a node that met `term` last, in `epoch`. Gives the epoch. */
+static const char *learn(const char *term, const char *epoch)
+{
+  static char script[4096];
+  FILE *file = fopen(TESTS_FOLDER "/../backend/scripts/epoch_learn.lua", "r");
+  assert_non_null(file);
+  script[fread(script, 1, sizeof script - 1, file)] = '\0';
+  fclose(file);
+  return redis_ask(&redis, "EVAL %s 1 parley:epoch %s %s %s", script, term, epoch, "") + 41;
+}
+
+/* Master A, B, and A again, which knows nothing of B: the node does. */
+static void test_a_master_that_is_one_again_goes_on_above_the_one_in_between(void **state)
+{
+  (void)state;
+  char first[16], between[16], again[16];
+  uint64_t from_ms = wall_ms();
+  FORGET("PING");
+  snprintf(first, sizeof first, "%s", learn("", EPOCH_NONE));
+  assert_in_range(strtoull(first, NULL, 10), from_ms, wall_ms() + 1);
+  snprintf(between, sizeof between, "%013llu", strtoull(first, NULL, 10) + 100000);
+  snprintf(again, sizeof again, "%s", learn("bbbb", between));
+  assert_int_equal(strtoull(again, NULL, 10), strtoull(between, NULL, 10) + 1);
+  assert_string_equal(learn("bbbb", between), again); /* by the next node as well */
+  assert_string_equal(learn("", EPOCH_NONE), again);
+  assert_string_equal(learn("aaaa", first), again);
 }
 
 static void test_a_repeated_send_is_still_known(void **state)
@@ -269,6 +298,7 @@ int main(void)
       TEST(test_many_at_once_keep_their_order),
       TEST(test_nodes_agree),
       TEST(test_epochs_grow),
+      TEST(test_a_master_that_is_one_again_goes_on_above_the_one_in_between),
       TEST(test_a_repeated_send_is_still_known),
       TEST(test_a_full_inbox_takes_no_block_each_time),
       TEST(test_blocks_and_numbers_are_not_given_twice),
