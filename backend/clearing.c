@@ -44,6 +44,8 @@ static void on_slot_gone(void *arg, enum err err, const struct redisReply *reply
 void presence_reaped_finished(struct backend *backend, void *finished)
 {
   struct ticket *ticket = finished;
+  presence_send_gone(backend->store, ticket->user, ticket->session);
+  store_behind(backend->store);
   store_begin_command(backend->store, "HDEL", 2);
   store_key(backend->store, OWNER_NODE, ticket->clearing->node, ticket->clearing->hash);
   store_arg(backend->store, ticket->session);

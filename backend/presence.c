@@ -15,6 +15,7 @@
 #include "directory_private.h"
 #include "page.h"
 #include "push.h"
+#include "rooms_private.h"
 #include "store.h"
 
 /* Of presence_join's answer, in front of the rooms, the contacts and the bans. */
@@ -81,15 +82,28 @@ void presence_write_leave(struct store *store, struct slice user, struct slice s
   store_arg(store, session);
 }
 
+void presence_send_gone(struct store *store, struct slice user, struct slice session)
+{
+  presence_write_leave(store, user, session);
+  store_send(store, NULL, NULL);
+  store_begin(store, SCRIPT_attendance_end, 1, 4);
+  store_key(store, OWNER_ROOM, room_lobby, ":attendance");
+  store_arg(store, user);
+  store_arg(store, session);
+  store_key(store, OWNER_ROOM, room_lobby, "");
+  store_arg(store, SLICE(""));
+  store_send(store, NULL, NULL);
+}
+
 static void leave(struct leaving *leaving)
 {
   struct backend *backend = leaving->presence->backend;
-  presence_write_leave(backend->store, leaving->user, leaving->session);
   if (!leaving->finished) {
+    presence_write_leave(backend->store, leaving->user, leaving->session);
     plain_send(backend, on_left, leaving);
     return;
   }
-  store_send(backend->store, NULL, NULL);
+  presence_send_gone(backend->store, leaving->user, leaving->session);
   store_behind(backend->store);
   leave_node(backend, leaving->session);
   plain_send(backend, on_left, leaving);

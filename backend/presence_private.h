@@ -50,6 +50,11 @@ bool presence_has_lease(const struct presence *presence);
 /* Writes in the store, not sent yet: the session leaves its user's hash. */
 void presence_write_leave(struct store *store, struct slice user, struct slice session);
 
+/* Sends all that takes the session away but its place in a node's hash, which is to go behind it.
+ * It was done before, and told; but the master that did it may have been lost meanwhile, and
+ * whoever has no place in a node's hash any more is found by nobody. */
+void presence_send_gone(struct store *store, struct slice user, struct slice session);
+
 /* lease.c: the heartbeat, now. */
 void lease_beat(struct presence *presence);
 

@@ -122,6 +122,43 @@ static void test_a_ghost_stays_until_it_is_finished(void **state)
   node_end(&node);
 }
 
+/* A master that was lost took away that the session left, and is not asked again by anybody. */
+static void test_what_was_forgotten_meanwhile_goes_with_the_place(void **state)
+{
+  (void)state;
+  struct node node;
+  start(&node, "gw-1");
+  node.keeps_tickets = true;
+  leave_ghost("gw-1-ghost");
+  WAIT(base, node.ticket);
+  redis_ask(&redis, "HSET parley:user:{ghost rider}:sessions gw-1-ghost %s", "gw-1 simple 1 -");
+  redis_ask(&redis, "HSET parley:room:{lobby}:attendance %s gw-1-ghost", "ghost rider");
+  presence_reaped_finished(node.backend, node.ticket);
+  WAIT(base, strcmp(redis_ask(&redis, "EXISTS parley:node:{gw-1}:sessions"), "0") == 0);
+  assert_string_equal(redis_ask(&redis, "EXISTS parley:user:{ghost rider}:sessions"), "0");
+  assert_string_equal(redis_ask(&redis, "EXISTS parley:room:{lobby}:attendance"), "0");
+  node_end(&node);
+}
+
+static void test_a_session_that_left_leaves_the_lobby_with_its_place(void **state)
+{
+  (void)state;
+  struct node node;
+  start(&node, "gw-1");
+  assert_int_equal(attend(&node, "alice", "gw-1-a").err, ERR_OK);
+  assert_int_equal(attend(&node, "alice", "gw-1-b").err, ERR_OK);
+  node_hear(&node, "parley:room:{lobby}");
+  assert_int_equal(leave(&node, "alice", "gw-1-a", false).err, ERR_OK);
+  assert_string_equal(redis_ask(&redis, "HGET parley:room:{lobby}:attendance alice"),
+                      "gw-1-a gw-1-b");
+  assert_int_equal(leave(&node, "alice", "gw-1-a", true).err, ERR_OK);
+  assert_string_equal(redis_ask(&redis, "HGET parley:room:{lobby}:attendance alice"), "gw-1-b");
+  assert_int_equal(leave(&node, "alice", "gw-1-b", true).err, ERR_OK);
+  assert_string_equal(redis_ask(&redis, "EXISTS parley:room:{lobby}:attendance"), "0");
+  assert_int_equal(node.messages.count, 0); /* who should know has been told */
+  node_end(&node);
+}
+
 static void test_who_is_missing_is_not_seen(void **state)
 {
   (void)state;
@@ -255,6 +292,8 @@ int main(void)
       TEST(test_who_stands_there_in_vain_is_cleared_away),
       TEST(test_a_node_that_begins_finds_them),
       TEST(test_a_ghost_stays_until_it_is_finished),
+      TEST(test_what_was_forgotten_meanwhile_goes_with_the_place),
+      TEST(test_a_session_that_left_leaves_the_lobby_with_its_place),
       TEST(test_who_is_missing_is_not_seen),
       TEST(test_all_is_looked_at_when_the_link_is_up_again),
       TEST(test_a_name_that_another_process_took_is_left_alone),
