@@ -7,6 +7,7 @@ import { TONGUES } from './tongues.js';
 
 const WINDOW = 12; // items without an answer
 const ANSWER_MS = 20000; // an answer, a refusal or a close comes sooner
+const ECHO_MS = 5000; // so late nobody is told any more that replicas were missing
 const LOST_MS = 5000; // so late nobody waits for one's own message as the answer
 const HANDSHAKE_MS = 3000;
 const NAME = /^[\w-]+\/\d+/; // what every text begins with
@@ -20,6 +21,7 @@ export class Actor {
   #made = 0;
   #barrier = false; // what failed is sent again before anything new
   #readable = [];
+  #echoed = []; // {id, at_ms}: what it said and was shown
   #marks = []; // not known to be carried out
   #next = null; // a connection that takes over, or null; promised
 
@@ -138,6 +140,7 @@ export class Actor {
     this.#doubt();
     for (const item of this.outstanding.values()) item.marks = [];
     if (!this.tongue.resends) this.#abandon_all();
+    this.#unsure();
   }
 
   #say() {
@@ -165,7 +168,10 @@ export class Actor {
     for (const text of heard.shown ?? []) {
       const name = NAME.exec(text)?.[0];
       if (name) show(name);
-      if (name && this.tongue.own && this.outstanding.has(name)) this.#answered(name);
+      if (name && this.tongue.own && this.outstanding.has(name)) {
+        this.#answered(name);
+        this.#echoed.push({ id: name, at_ms: Date.now() });
+      }
     }
     for (const id of heard.answers ?? []) this.#answered(id);
     for (const refusal of heard.refused ?? []) this.#refused(refusal);
@@ -201,6 +207,7 @@ export class Actor {
     if (!this.tongue.resends) {
       this.#doubt();
       this.#abandon_all();
+      this.#unsure();
       return;
     }
     const item = this.outstanding.get(id);
@@ -228,6 +235,13 @@ export class Actor {
   #abandon_all() {
     for (const { id } of this.outstanding.values()) this.play.history.abandon(id);
     this.outstanding.clear();
+  }
+
+  // Where replicas are waited for, who is only shown what it said is told behind it that they were too few.
+  #unsure() {
+    if (!this.play.history.lossy) return;
+    const from_ms = Date.now() - ECHO_MS;
+    for (const { id, at_ms } of this.#echoed.splice(0)) if (at_ms > from_ms) this.play.history.take_back(id);
   }
 
   // What has no outcome after so long.

@@ -48,7 +48,15 @@ export class Replicated {
     const [sentinel] = this.group.sentinels;
     const { master } = this;
     const said = await sentinel.command('SENTINEL', 'FAILOVER', 'mymaster').catch((error) => error.message);
-    if (said === 'OK') await this.another_master(master);
+    if (said !== 'OK') return;
+    // They may give it up: where the replica does not become one in time.
+    await waitFor('the failover ends', async () => {
+      const flat = await sentinel.command('SENTINEL', 'MASTER', 'mymaster').catch(() => []);
+      const flags = flat[flat.indexOf('flags') + 1];
+      return flags && !flags.includes('failover_in_progress');
+    }, FAILOVER_MS);
+    const [, port] = await sentinel.command('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'mymaster');
+    if (Number(port) !== master.port) await this.another_master(master);
   }
 
   // Some other one is named by all sentinels.

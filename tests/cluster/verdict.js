@@ -104,7 +104,6 @@ export async function in_order(play) {
       reaches_end: ({ label }) => play.actors.some((actor) => actor.label === label && actor.is_connected),
     }));
   }
-  if (history.lossy) return; // a stamp that was forgotten is given out again
   for (const user of play.actors.map((actor) => actor.user)) {
     const published = world.watch.find(`parley:user:{${user}}`, ({ seq, body }) => seq > 0 && body?.text);
     const stamps = new Map(published.map(({ envelope: { seq, body } }) => [body.text, seq]));

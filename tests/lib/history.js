@@ -35,6 +35,12 @@ export class History {
     this.acknowledged.set(message, [receivers].flat());
   }
 
+  // It was not promised after all, and is not sent again.
+  take_back(message) {
+    this.acknowledged.delete(message);
+    this.abandon(message);
+  }
+
   // What `sender` sent from number `first` to `last` lies around a failure: some of it was
   // sent again, behind what came after it.
   doubt(sender, first, last) {
@@ -90,9 +96,8 @@ export class History {
   // what is sent again is another message; and a master that is one again may bring back what the
   // one in between had forgotten.
   twice_faults() {
-    const sent_again = (message) => this.#excused(...split(message), split(message)[1]);
     return this.#twice
-      .filter(({ message, masters }) => !(this.lossy && (masters > 1 || sent_again(message))))
+      .filter(({ message, masters }) => !(this.lossy && (masters > 1 || this.#sent_again(message))))
       .map(({ label, message }) => `${label} was shown ${message} twice`);
   }
 
@@ -123,6 +128,8 @@ export class History {
   // connection follows must be shown all of it, from the first on that it was shown; to the end
   // where `reaches_end(connection)`; but what `hides(receiver, message)`.
   stamp_faults(name, stamps, { dense = false, hides = () => false, reaches_end = () => false } = {}) {
+    // What a failover forgot and was sent again has another stamp than the one that it was shown by.
+    stamps = new Map([...stamps].filter(([message]) => !(this.lossy && this.#sent_again(message))));
     const list = [...stamps].sort(([, a], [, b]) => a - b);
     return this.connections.flatMap((connection) => {
       const { receiver, label, messages } = connection;
@@ -140,6 +147,10 @@ export class History {
       });
       return [...faults, ...left_out.map(([message, seq]) => `${label} was not shown ${message}, ${seq} of ${name}`)];
     });
+  }
+
+  #sent_again(message) {
+    return this.#excused(...split(message), split(message)[1]);
   }
 
   #excused(sender, number, other) {

@@ -63,6 +63,18 @@ test('what failed on the way may come behind what was sent until then, and not b
   assert.deepEqual(history.order_faults(), []);
 });
 
+test('what was sent again around a failover has another stamp than it was shown by', options, () => {
+  const history = new History();
+  const stamps = new Map([['a/0', 9], ['b/0', 2], ['b/1', 3]]); // a/0 was 1, and forgotten
+  shown(history, 'bob', 'a/0', 'b/0', 'b/1');
+  history.doubt('a', 0, 0);
+  assert.equal(history.stamp_faults('the log', stamps).length, 1);
+  history.lossy = true;
+  assert.deepEqual(history.stamp_faults('the log', stamps, { dense: true }), []);
+  shown(history, 'carol', 'b/1', 'b/0');
+  assert.equal(history.stamp_faults('the log', stamps).length, 1, 'all others keep theirs');
+});
+
 test('a log is shown in its order, and without holes', options, () => {
   const history = new History();
   const stamps = new Map([['a/0', 1], ['b/0', 2], ['a/1', 5], ['b/1', 6]]);
