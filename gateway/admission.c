@@ -244,7 +244,10 @@ static void on_rejoined(void *arg, const struct presence_joined *joined)
   session->joining = false;
   metric_add(METRIC_REJOINS, 1);
   if (session->state == SESSION_CLOSING) return;
-  if (joined->err == ERR_OK) acquaintance_joined(session, joined, true);
+  if (joined->err == ERR_OK) {
+    acquaintance_joined(session, joined, true);
+    attendance_resume(session);
+  }
   if (joined->err == ERR_REPLACED)
     session_close(session, ERR_REPLACED);
   else if (joined->err == ERR_UNAUTHORIZED) /* revoked, and the telling was missed */
@@ -271,7 +274,6 @@ static void rejoin(struct session *session)
   /* Whoever came later has the place; whoever came earlier, and may be gone, has it no more. */
   if (join.exclusive == PRESENCE_REFUSE) join.exclusive = PRESENCE_REPLACE;
   presence_join(session->caller.node->backend, &join, on_rejoined, join_request(session));
-  attendance_resume(session);
 }
 
 void admission_tick(struct node *node)

@@ -116,6 +116,9 @@ void attendance_arrive(struct session *session)
 {
   struct node *node = session->caller.node;
   if (session->arrived) return;
+  /* A session that is not in its node's hash is nowhere else: masters of a Redis Cluster have no
+   * order among them, so not before it has joined (admission.c goes on here then). */
+  if (session->joining || session->rejoins) return;
   session->arrived = true;
   session->attends = true;
   struct arrival *arrival = memory_alloc(sizeof *arrival);

@@ -16,15 +16,24 @@ export function program() {
   return path;
 }
 
+const PORT_TRIES = 3;
+
 export class Gateway {
   // `redis`: a RedisServer, or null for a private one. `flags` go behind the usual
   // ones; `environment` is added.
   static async start({ redis, id, workers = 1, port, flags = [], environment = {}, ready = true }) {
     const gateway = new Gateway();
     Object.assign(gateway, { redis, id, workers, flags, environment });
-    gateway.port = port ?? (await free_port());
-    await gateway.launch({ ready });
-    return gateway;
+    for (let tries = 1; ; tries++) {
+      gateway.port = port ?? (await free_port());
+      try {
+        await gateway.launch({ ready });
+        return gateway;
+      } catch (error) {
+        // Somebody else on this machine listens there by now.
+        if (port || tries === PORT_TRIES || !error.message.includes('event=port_not_free')) throw error;
+      }
+    }
   }
 
   get url() {
