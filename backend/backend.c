@@ -280,12 +280,13 @@ struct backend *backend_new(const struct backend_options *options,
   backend->options.redis = copy(options->redis);
   backend->options.prefix = copy(options->prefix);
   backend->options.node = copy(options->node);
-  backend->options.token_secret = NULL; /* `secret` has it */
+  backend->options.token_secret = NULL; /* `secret` has them */
+  backend->options.token_secret_also = NULL;
   int random_numbers = sodium_init();
   assert(random_numbers >= 0);
   (void)random_numbers;
   backend->passwords = passwords_new(options->base);
-  backend->secret = secret_new(options->token_secret);
+  backend->secret = secret_new(options->token_secret, options->token_secret_also);
   backend->directory = directory_new(options->limits.directory_entries);
   backend->pushes = pushes_new(backend);
   backend->presence = presence_new(backend);

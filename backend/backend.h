@@ -54,6 +54,7 @@ struct backend_options {
   /* What tokens are signed with, TOKEN_SECRET_MIN_BYTES or more. NULL: it is made once, kept in Redis
    * (parley:token-secret), and all nodes have it from there. */
   const char *token_secret;
+  const char *token_secret_also; /* a second one, which tokens may be signed with; NULL: none */
   struct backend_limits limits;
 };
 

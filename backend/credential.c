@@ -306,9 +306,10 @@ static void on_check_secret(void *arg, enum err err, struct slice secret)
  * emptied, with another. */
 static void check_token(struct checking *checking, struct slice token)
 {
-  struct slice secret = secret_known(checking->backend);
+  struct slice secret = secret_known(checking->backend), also = secret_also(checking->backend);
   checking->token = arena_copy(&checking->arena, token);
-  if (secret.len && read_token(checking, secret) == ERR_OK)
+  if ((secret.len && read_token(checking, secret) == ERR_OK) ||
+      (also.len && read_token(checking, also) == ERR_OK))
     check_record(checking);
   else
     secret_ask(checking->backend, on_check_secret, checking);

@@ -13,44 +13,53 @@
 
 enum { MADE_BYTES = 32, MADE_TEXT_BYTES = 2 * MADE_BYTES };
 
-struct secret {
-  bool configured;
-  char *text; /* NULL: not known yet */
+struct kept {
+  char *text; /* NULL: none, or not known yet */
   size_t len;
 };
 
-static void forget(struct secret *secret)
+struct secret {
+  bool configured;
+  struct kept own, also;
+};
+
+static void forget(struct kept *kept)
 {
-  if (secret->text) sodium_memzero(secret->text, secret->len);
-  free(secret->text);
-  secret->text = NULL;
-  secret->len = 0;
+  if (kept->text) sodium_memzero(kept->text, kept->len);
+  free(kept->text);
+  *kept = (struct kept){0};
 }
 
-static void keep(struct secret *secret, struct slice text)
+static void keep(struct kept *kept, struct slice text)
 {
-  forget(secret);
-  secret->text = memory_copy(text.data, text.len);
-  secret->len = text.len;
+  forget(kept);
+  *kept = (struct kept){memory_copy(text.data, text.len), text.len};
 }
 
-struct secret *secret_new(const char *configured)
+struct secret *secret_new(const char *configured, const char *also)
 {
   struct secret *secret = memory_zalloc(sizeof *secret);
   secret->configured = configured != NULL;
-  if (configured) keep(secret, slice_of(configured));
+  if (configured) keep(&secret->own, slice_of(configured));
+  if (also) keep(&secret->also, slice_of(also));
   return secret;
 }
 
 void secret_free(struct secret *secret)
 {
-  forget(secret);
+  forget(&secret->own);
+  forget(&secret->also);
   free(secret);
 }
 
 struct slice secret_known(const struct backend *backend)
 {
-  return (struct slice){backend->secret->text, backend->secret->len};
+  return (struct slice){backend->secret->own.text, backend->secret->own.len};
+}
+
+struct slice secret_also(const struct backend *backend)
+{
+  return (struct slice){backend->secret->also.text, backend->secret->also.len};
 }
 
 struct asking {
@@ -81,7 +90,7 @@ static void on_secret(void *arg, enum err err, const struct redisReply *reply)
     bool first = reply->type == REDIS_REPLY_NIL;
     struct slice secret = first ? slice_of(asking->made) : reply_slice(reply);
     if (secret.len >= TOKEN_SECRET_MIN_BYTES) {
-      keep(asking->backend->secret, secret);
+      keep(&asking->backend->secret->own, secret);
     } else {
       log_event(LOG_ERROR, "token_secret_short", LOG_N("bytes", secret.len));
       err = ERR_INTERNAL;

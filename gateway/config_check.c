@@ -175,12 +175,18 @@ static bool check_auth(struct config *config, struct complaint complaint)
   return true;
 }
 
-static bool check_token_secret(const struct config *config, struct complaint complaint)
+static bool check_secret(const char *name, const char *secret, struct complaint complaint)
 {
-  size_t len = strlen(config->token_secret);
+  size_t len = strlen(secret);
   if (len == 0 || len >= TOKEN_SECRET_MIN_BYTES) return true;
-  return complain(complaint, "token-secret: %d characters at least, it has %zu",
-                  TOKEN_SECRET_MIN_BYTES, len);
+  return complain(complaint, "%s: %d characters at least, it has %zu", name, TOKEN_SECRET_MIN_BYTES,
+                  len);
+}
+
+static bool check_token_secrets(const struct config *config, struct complaint complaint)
+{
+  return check_secret("token-secret", config->token_secret, complaint) &&
+         check_secret("token-secret-also", config->token_secret_also, complaint);
 }
 
 static bool check_origins(const struct config *config, struct complaint complaint)
@@ -224,7 +230,7 @@ bool config_complete(struct config *config, struct complaint complaint)
   return check_names(config, complaint) && check_listen(config, complaint) &&
          check_tls(config, complaint) && check_redis(config, complaint) &&
          check_sizes(config, complaint) && check_auth(config, complaint) &&
-         check_token_secret(config, complaint) && check_origins(config, complaint) &&
+         check_token_secrets(config, complaint) && check_origins(config, complaint) &&
          read_networks(config, complaint) && read_routes(config, complaint);
 }
 

@@ -262,6 +262,7 @@ static struct backend *connect_backend(struct node *node, const char *redis_url)
       .prefix = config->prefix,
       .node = node->id,
       .token_secret = *config->token_secret ? config->token_secret : NULL,
+      .token_secret_also = *config->token_secret_also ? config->token_secret_also : NULL,
       .limits =
           {
               .inbox_messages = config->inbox_messages,

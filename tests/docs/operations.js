@@ -22,8 +22,8 @@ const codes = new Set(all(read('proto/base/errors.def'), /^X\([A-Z_]+,\s*"([a-z_
 const settings = new Set(all(read('gateway/config.def'), /^X\(([a-z_]+),/gm));
 const sources = execFileSync('git', ['ls-files', 'backend/*.c', 'gateway/*.c'], { cwd: root, encoding: 'utf8' });
 const events = new Set(sources.split('\n').filter(Boolean).flatMap((file) => all(read(file), /"([a-z_]+)"/g)));
-// Not settings: what the program answers and ends.
-const COMMANDS = ['check_config', 'latency'];
+// Not settings: what the program answers and ends, and what is said to others.
+const COMMANDS = ['check_config', 'latency', 'appendonly'];
 
 for (const set of [metrics, codes, settings]) if (set.size < 10) say(PAGE, 'the tables in the code cannot be read');
 
@@ -38,6 +38,10 @@ for (const file of [PAGE, RULES]) {
   }
 }
 
+// The names of a file's tests, which may have parts that are filled in.
+const tests = (file) =>
+  [...read(file).matchAll(/^\s*\w+\((?:\w+, )?(['"`])(.*)\1, (?:async|options|\(|\{)/gm)].map(([, , title]) => title);
+
 const page = read(PAGE);
 const [, table = ''] = page.split('## Guarantees, and what proves each');
 const proofs = table.split('\n').filter((line) => /^\| (?!---|guarantee)/.test(line));
@@ -45,10 +49,11 @@ if (proofs.length < 8) say(PAGE, 'the table of guarantees cannot be read');
 for (const line of proofs) {
   const [, guarantee, proof] = line.split(/ \| |^\| | \|$/);
   let file = null;
+  for (const path of all(proof, /`(tests\/[^`]+\.test\.js)`(?!: ")/g)) say(PAGE, `which test of ${path} proves: ${guarantee}`);
   for (const [, path, name] of proof.matchAll(/`(tests\/[^`]+)`|"([^"]+)"/g)) {
     if (path) file = path;
     if (path && !existsSync(new URL(path, root))) say(PAGE, `${path} is not there`);
-    else if (name && !read(file).includes(name)) say(PAGE, `${file} has nothing called "${name}"`);
+    else if (name && !tests(file).some((title) => title.includes(name))) say(PAGE, `${file} has no test called "${name}"`);
   }
   if (!file) say(PAGE, `nothing proves: ${guarantee}`);
 }

@@ -1,6 +1,7 @@
 // Plain HTTP on the same port: health, readiness, metrics, and what is not there.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { http } from '../lib/http.js';
 import { parse_metrics } from '../lib/prometheus.js';
 import { waitFor } from '../lib/wait.js';
@@ -31,7 +32,10 @@ scene(world, '/metrics is in the format of Prometheus', async ({ nodes }) => {
   assert.equal(answer.status, 200);
   assert.match(answer.headers['content-type'], /^text\/plain; *version=0\.0\.4/);
   const { families, samples } = parse_metrics(answer.body);
-  assert.ok(families.size > 20);
+  const rows = readFileSync(new URL('../../gateway/metrics.def', import.meta.url), 'utf8');
+  const named = [...rows.matchAll(/^X\([A-Z_]+,\s*[A-Z]+,\s*"([a-z_]+)"/gm)];
+  assert.ok(named.length > 20);
+  for (const [, name] of named) assert.ok(families.has(`parley_${name}`), `${name} is not on /metrics`);
   for (const [name, { type, help }] of families) {
     assert.match(name, /^parley_/);
     assert.ok(type && help, `${name} has no TYPE or no HELP`);

@@ -370,13 +370,14 @@ void node_start_with(struct node *node, struct event_base *base, const char *url
 }
 
 void node_start_signing(struct node *node, struct event_base *base, struct redis *redis,
-                        const char *name, const char *secret)
+                        const char *name, const char *secret, const char *also)
 {
   node_start_options(node, &(struct backend_options){.base = base,
                                                      .redis = redis->url,
                                                      .prefix = "parley:",
                                                      .node = name,
                                                      .token_secret = secret,
+                                                     .token_secret_also = also,
                                                      .limits = node_limits()});
   WAIT(base, backend_ready(node->backend, NULL));
 }

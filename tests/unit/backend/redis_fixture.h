@@ -88,9 +88,9 @@ struct backend_limits node_limits(void);
 void node_start(struct node *node, struct event_base *base, struct redis *redis, const char *name);
 void node_start_with(struct node *node, struct event_base *base, const char *url, const char *name,
                      struct backend_limits limits);
-/* With a secret of its own for tokens. */
+/* With a secret of its own for tokens, and another that they may be signed with, or NULL. */
 void node_start_signing(struct node *node, struct event_base *base, struct redis *redis,
-                        const char *name, const char *secret);
+                        const char *name, const char *secret, const char *also);
 void node_start_options(struct node *node, const struct backend_options *options);
 void node_lease(struct node *node); /* presence_start */
 void node_end(struct node *node);

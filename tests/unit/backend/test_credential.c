@@ -330,9 +330,9 @@ static void test_a_configured_secret_is_not_in_redis(void **state)
   (void)state;
   struct node ours, theirs;
   char secret[] = SECRET;
-  node_start_signing(&ours, base, &redis, "gw-2", secret);
+  node_start_signing(&ours, base, &redis, "gw-2", secret, NULL);
   memset(secret, 'x', sizeof secret - 1); /* it was copied */
-  node_start_signing(&theirs, base, &redis, "gw-3", OTHER);
+  node_start_signing(&theirs, base, &redis, "gw-3", OTHER, NULL);
   struct answer token = issue_at(&ours, "31", CREDENTIAL_IS_TOKEN, NOW_MS);
   assert_int_equal(token.err, ERR_OK);
   assert_int_equal(check_at(&ours, slice_of(token.credential), NOW_MS).err, ERR_OK);
@@ -347,6 +347,26 @@ static void test_a_configured_secret_is_not_in_redis(void **state)
   node_end(&theirs);
 }
 
+/* One secret takes another's place, node by node: first all know the new one, then all sign with
+ * it, then the old one goes. */
+static void test_a_secret_is_changed_while_tokens_stay_good(void **state)
+{
+  (void)state;
+  struct node before, between, after;
+  node_start_signing(&before, base, &redis, "gw-2", SECRET, OTHER);
+  node_start_signing(&between, base, &redis, "gw-3", OTHER, SECRET);
+  node_start_signing(&after, base, &redis, "gw-4", OTHER, NULL);
+  struct answer old = issue_at(&before, "31", CREDENTIAL_IS_TOKEN, NOW_MS);
+  struct answer new = issue_at(&between, "31", CREDENTIAL_IS_TOKEN, NOW_MS);
+  assert_int_equal(check_at(&between, slice_of(old.credential), NOW_MS).err, ERR_OK);
+  assert_int_equal(check_at(&before, slice_of(new.credential), NOW_MS).err, ERR_OK);
+  assert_int_equal(check_at(&after, slice_of(new.credential), NOW_MS).err, ERR_OK);
+  assert_int_equal(check_at(&after, slice_of(old.credential), NOW_MS).err, ERR_UNAUTHORIZED);
+  node_end(&before);
+  node_end(&between);
+  node_end(&after);
+}
+
 /* Well signed is not enough: it must have been issued, and to that user. */
 static void test_a_token_of_our_own_that_was_never_issued(void **state)
 {
@@ -354,7 +374,7 @@ static void test_a_token_of_our_own_that_was_never_issued(void **state)
   struct node ours;
   struct arena arena = {0};
   struct slice forged;
-  node_start_signing(&ours, base, &redis, "gw-2", SECRET);
+  node_start_signing(&ours, base, &redis, "gw-2", SECRET, NULL);
   struct answer token = issue_at(&ours, "31", CREDENTIAL_IS_TOKEN, NOW_MS);
   const struct token unknown = {SLICE("31"), SLICE("unknown"), NOW_MS, NOW_MS + 5000};
   assert_int_equal(token_write(&arena, SLICE(SECRET), &unknown, &forged), ERR_OK);
@@ -571,6 +591,7 @@ int main(void)
       TEST_OF(test_all_nodes_have_one_secret),
       TEST_OF(test_a_new_secret_is_taken_over),
       TEST_OF(test_a_configured_secret_is_not_in_redis),
+      TEST_OF(test_a_secret_is_changed_while_tokens_stay_good),
       TEST_OF(test_a_token_of_our_own_that_was_never_issued),
       TEST_OF(test_a_secret_that_is_too_short_is_not_used),
       TEST_OF(test_a_token_that_was_tampered_with),

@@ -276,6 +276,8 @@ static void a_bad_form_or_combination_is_told(void **state)
   assert_refused_with("--admin-token=a b", "admin-token: only printable ASCII, no blanks");
   assert_refused_with("--token-secret=0123456789abcdef0123456789abcde",
                       "token-secret: 32 characters at least, it has 31");
+  assert_refused_with("--token-secret-also=short",
+                      "token-secret-also: 32 characters at least, it has 5");
   assert_refused_with("--routes=nosuch=/x", "routes: there is no protocol 'nosuch'");
   assert_refused_with("--routes=native=/x",
                       "routes: 'native' has no WebSocket that a path could lead to");
