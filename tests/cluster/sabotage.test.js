@@ -92,6 +92,12 @@ async function built(name) {
   return binary;
 }
 
+test('every sabotage still applies to the tree', async () => {
+  for (const name of Object.keys(SABOTAGES)) {
+    await succeed('patch', ['--dry-run', '-s', '-p1', '-d', ROOT, '-i', join(ROOT, `tests/cluster/sabotage/${name}.patch`)]);
+  }
+});
+
 // Once is enough: what is broken is the same, however it is built.
 const skip = Boolean(process.env.PARLEY_SANITIZED);
 
