@@ -4,7 +4,7 @@
  *                                                presence_reaped_finished ──┘
  *
  * Every step can be done twice, and a session stays in the node's hash until all are done: so
- * whoever comes next begins anew with what is left there. Used by reaper.c and sweep.c.
+ * whoever comes next begins anew with what is left there. Used by reaper.c, sweep.c and departed.c.
  * Private to backend/. */
 #ifndef PARLEY_BACKEND_CLEARING_H
 #define PARLEY_BACKEND_CLEARING_H
@@ -21,6 +21,7 @@ struct clearing {
   uint64_t until_ms; /* clock_now_ms: later than it no more is told of; 0: no such time */
   void (*done)(void *arg, bool all); /* no ticket is left; `all`: all that there were are done */
   void *arg;
+  bool noted; /* what is cleared away has ended just now (departed.c) */
   struct ticket *tickets;
   bool failed;
   size_t told; /* sessions that events.reaped was told of */

@@ -89,6 +89,7 @@ static void on_held(struct presence *presence)
   presence_leave_again(presence);
   look_for_dead(presence);
   sweep_beat(presence->sweep);
+  departed_beat(presence->departed);
 }
 
 static void on_beat(void *arg, enum err err, const struct redisReply *reply)

@@ -115,6 +115,7 @@ void presence_leave(struct backend *backend, struct slice user, struct slice ses
   struct leaving *leaving = leaving_new(backend->presence, user, session, finished);
   leaving->done = done;
   leaving->arg = arg;
+  if (finished) departed_note(backend->presence->departed, user, session);
   leave(leaving);
 }
 
@@ -399,6 +400,7 @@ struct presence *presence_new(struct backend *backend)
   presence->backend = backend;
   presence->reaper = reaper_new(presence);
   presence->sweep = sweep_new(presence);
+  presence->departed = departed_new(presence);
   return presence;
 }
 
@@ -409,6 +411,7 @@ void presence_free(struct presence *presence)
   if (presence->tick) event_free(presence->tick);
   reaper_free(presence->reaper);
   sweep_free(presence->sweep);
+  departed_free(presence->departed);
   free(presence);
 }
 
@@ -417,6 +420,7 @@ void presence_link_up(struct presence *presence)
   sweep_hurry(presence->sweep);
   if (presence->lease != LEASE_NONE) lease_beat(presence);
   presence_leave_again(presence);
+  departed_again(presence->departed);
 }
 
 bool presence_has_lease(const struct presence *presence)

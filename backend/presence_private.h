@@ -4,6 +4,7 @@
 
 #include "presence.h"
 
+struct departed;
 struct leaving;
 struct reaper;
 struct sweep;
@@ -31,6 +32,7 @@ struct presence {
   struct leaving *leaving; /* sessions that could not leave yet */
   struct reaper *reaper;
   struct sweep *sweep;
+  struct departed *departed;
 };
 
 struct presence *presence_new(struct backend *backend);
@@ -81,5 +83,13 @@ struct sweep *sweep_new(struct presence *presence);
 void sweep_free(struct sweep *sweep);
 void sweep_beat(struct sweep *sweep);
 void sweep_hurry(struct sweep *sweep);
+
+/* departed.c: sessions that ended lately, on a Redis Cluster; elsewhere it is empty. One has ended;
+ * the masters are whole again, and may have forgotten some; a heartbeat was answered. */
+struct departed *departed_new(struct presence *presence);
+void departed_free(struct departed *departed);
+void departed_note(struct departed *departed, struct slice user, struct slice session);
+void departed_again(struct departed *departed);
+void departed_beat(struct departed *departed);
 
 #endif

@@ -8,7 +8,7 @@
  *
  * A session is written to its node's hash before it is anywhere else, and removed from it last:
  * so whoever stands anywhere in vain stands here too, unless masters of a Redis Cluster have
- * forgotten independently of one another. */
+ * forgotten independently of one another (departed.c). */
 #include <event2/util.h>
 #include <hiredis/hiredis.h>
 #include <stdlib.h>

@@ -437,6 +437,26 @@ static void test_one_master_is_away(void **state)
   WAIT(base, node.messages.count > messages);
 }
 
+/* Each master forgets for itself: who has ended stands there again, and nowhere else. */
+static void test_what_a_master_forgot_of_who_ended_is_said_again(void **state)
+{
+  (void)state;
+  int victim = owner_of(slot_of("31"));
+  node_lease(&node);
+  WAIT(base, backend_ready(node.backend, NULL));
+  assert_int_equal(join(&node, "31", "gw-1-a", "simple", "", PRESENCE_SHARED).err, ERR_OK);
+  assert_int_equal(join(&node, "31", "gw-1-b", "simple", "", PRESENCE_SHARED).err, ERR_OK);
+  assert_int_equal(leave(&node, "31", "gw-1-a", true).err, ERR_OK);
+  redis_ask(&masters[victim], "HSET parley:user:{31}:sessions gw-1-a %s", "gw-1 simple 1 ");
+  redis_kill(&masters[victim]);
+  WAIT(base, !backend_ready(node.backend, NULL));
+  redis_restart(&masters[victim]);
+  WAIT(base, told_has(&node.reaped, " 31 gw-1-a"));
+  assert_string_equal(redis_ask(&masters[victim], "HKEYS parley:user:{31}:sessions"), "gw-1-b");
+  assert_int_equal(node.reaped.count, 1);
+  WAIT(base, backend_ready(node.backend, NULL));
+}
+
 /* The probe has a channel at each: one that delivers nothing is found. */
 static void test_every_bus_link_is_probed(void **state)
 {
@@ -499,6 +519,7 @@ int main(void)
       TEST(test_script_flush_on_one_master),
       TEST(test_freeing_while_calls_wait),
       TEST(test_one_master_is_away),
+      TEST(test_what_a_master_forgot_of_who_ended_is_said_again),
       TEST(test_a_new_master_takes_a_slot),
   };
   base = loop_new();
