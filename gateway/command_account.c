@@ -205,6 +205,15 @@ void command_revoke(struct caller *caller, const struct command *command, struct
   credential_check(caller->node->backend, command->key, node_wall_ms(), on_verified, task);
 }
 
+void command_revoke_listed(struct caller *caller, const struct command *command, struct task *task)
+{
+  if (is_own(caller, command))
+    credential_revoke(caller->node->backend, subject(caller, command), command->key, node_wall_ms(),
+                      on_done, task);
+  else
+    command_finish_with(task, ERR_FORBIDDEN);
+}
+
 static void on_credentials(void *arg, enum err err, const struct credential_record *records,
                            size_t count)
 {

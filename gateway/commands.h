@@ -79,7 +79,7 @@ command_fn command_enter, command_exit, command_invite, command_read;
 command_fn command_read_up_to, command_get_messages, command_get_chat, command_typing;
 
 /* command_account.c */
-command_fn command_register, command_log_in, command_renew, command_revoke,
+command_fn command_register, command_log_in, command_renew, command_revoke, command_revoke_listed,
     command_list_credentials, command_get_user, command_list_users, command_edit_user,
     command_delete_user;
 

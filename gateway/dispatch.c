@@ -186,6 +186,7 @@ static const struct {
     [COMMAND_LOG_IN] = {command_log_in, KNOWN, OF_ANY},
     [COMMAND_RENEW] = {command_renew, KNOWN, OF_ANY},
     [COMMAND_REVOKE] = {command_revoke, KNOWN, OF_ANY},
+    [COMMAND_REVOKE_LISTED] = {command_revoke_listed, KNOWN, OF_ANY},
     [COMMAND_LIST_CREDENTIALS] = {command_list_credentials, KNOWN, OF_ANY},
     [COMMAND_GET_USER] = {command_get_user, KNOWN, OF_ANY},
     [COMMAND_LIST_USERS] = {command_list_users, UNADDRESSED, OF_ANY},

@@ -38,6 +38,7 @@ enum command_kind {
   COMMAND_RENEW,            /* a new credential for the caller, or, asked by the operator, for
                              * `user`; credential: which kind */
   COMMAND_REVOKE,           /* key: the credential itself; user, where given: must be its user */
+  COMMAND_REVOKE_LISTED,    /* user; key: the id that LIST_CREDENTIALS tells */
   COMMAND_LIST_CREDENTIALS, /* user */
   COMMAND_GET_USER,         /* user */
   COMMAND_LIST_USERS,       /* count, cursor */

@@ -203,6 +203,16 @@ static enum err decode_end_token(struct arena *arena, const struct http_call *ca
   return request_token(arena, call->head, &command->key) ? ERR_OK : ERR_UNAUTHORIZED;
 }
 
+/* One of one's own, wherever it is: a token that was lost is told by nobody. */
+static enum err decode_end_listed(struct arena *arena, const struct http_call *call,
+                                  struct command *command)
+{
+  (void)arena;
+  command->kind = COMMAND_REVOKE_LISTED;
+  command->key = call->params[0];
+  return call->admin ? ERR_FORBIDDEN : ERR_OK;
+}
+
 static int encode_new_token(struct arena *arena, const struct http_call *call,
                             const struct outcome *outcome, struct text *out)
 {
@@ -387,6 +397,7 @@ static const struct http_route routes[] = {
     ROUTE(GET, "/tokens", USER, decode_tokens, encode_tokens),
     ROUTE(POST, "/tokens", ANYONE, decode_new_token, encode_new_token),
     ROUTE(DELETE, "/tokens", USER, decode_end_token, NULL),
+    ROUTE(DELETE, "/tokens/{}", USER, decode_end_listed, NULL),
 
     /* The operator's. */
     ROUTE(GET, "/sessions", ADMIN, decode_sessions, encode_sessions),

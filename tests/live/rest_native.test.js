@@ -61,6 +61,15 @@ scene(world, 'who registers can log in, change what is theirs, and log out every
   const listed = await alice.ok('GET', tokens);
   assert.deepEqual(listed.tokens.map(({ kind }) => kind), ['token', 'key']);
   assert.ok(!JSON.stringify(listed).includes(key));
+  // One that was lost is ended by its id, by its user alone.
+  const { token: lost } = await nobody.ok('POST', tokens, { user: id, password: 'new' });
+  const last = (await alice.ok('GET', tokens)).tokens[2].id;
+  await as(stage, stage.name('bob')).refused(404, 'DELETE', `${tokens}/${last}`);
+  const connection = await stage.chat(1, id, { parameters: { user: undefined, token: lost } });
+  await alice.ok('DELETE', `${tokens}/${last}`);
+  await connection.expect_close(4401);
+  await alice.refused(404, 'DELETE', `${tokens}/${last}`);
+  await stage.rest(1, 'native', { bearer: lost }).refused(401, 'GET', tokens);
   await alice.ok('DELETE', tokens);
   await alice.refused(401, 'GET', tokens);
   assert.equal((await stage.rest(1, 'native', { bearer: key }).ok('GET', tokens)).tokens.length, 1);

@@ -90,6 +90,7 @@ static const char *const kinds[COMMAND_COUNT] = {
     [COMMAND_LOG_IN] = "log_in",
     [COMMAND_RENEW] = "renew",
     [COMMAND_REVOKE] = "revoke",
+    [COMMAND_REVOKE_LISTED] = "revoke_listed",
     [COMMAND_LIST_CREDENTIALS] = "list_credentials",
     [COMMAND_GET_USER] = "get_user",
     [COMMAND_LIST_USERS] = "list_users",
