@@ -91,6 +91,22 @@ static void on_room_side(void *arg, enum err err, const struct redisReply *reply
   go_to_user(passage);
 }
 
+void room_settle(struct backend *backend, struct slice room, struct slice user, bool banned,
+                 struct slice event, err_fn *done, void *arg)
+{
+  struct store *store = backend->store;
+  store_begin(store, SCRIPT_user_room, 2, 6);
+  store_key(store, OWNER_USER, user, ":rooms");
+  store_key(store, OWNER_USER, user, ":bans");
+  store_arg(store, room);
+  store_arg(store, SLICE("SREM"));
+  store_arg(store, banned ? SLICE("SADD") : SLICE("SREM"));
+  store_number(store, false);
+  store_key(store, OWNER_USER, user, "");
+  store_arg(store, event);
+  plain_send(backend, done, arg);
+}
+
 /* `asked->role` and `given` are told by the change. */
 static void begin(struct backend *backend, const struct change *change,
                   const struct room_change_role *asked, struct passage end)

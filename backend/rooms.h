@@ -129,6 +129,11 @@ struct room_change_role {
 void room_change_role(struct backend *backend, const struct room_change_role *change,
                       stamp_fn *done, void *arg);
 
+/* The user is out of the room: their own side is made to say so, and whether they are `banned`, and
+ * they are told `event` where it did not yet. For whoever completes what a dead node left. */
+void room_settle(struct backend *backend, struct slice room, struct slice user, bool banned,
+                 struct slice event, err_fn *done, void *arg);
+
 /* The new owner must be a member (ERR_NOT_IN_ROOM). ERR_NOT_FOUND, ERR_FORBIDDEN. */
 void room_change_owner(struct backend *backend, struct slice room, struct slice by, bool force,
                        struct slice user, err_fn *done, void *arg);

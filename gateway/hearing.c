@@ -10,6 +10,7 @@
 #include "directory.h"
 #include "rooms.h"
 #include "session.h"
+#include "settle.h"
 #include "sync.h"
 
 /* ---- rooms that are not heard ------------------------------------------------------------ */
@@ -387,6 +388,7 @@ void hearing_member(struct topic *topic, const struct envelope *event)
   if (topic->kind != OWNER_USER || event->to.kind != PARTY_ROOM || !topic->first) return;
   struct node *node = topic->first->session->caller.node;
   struct delivery delivery = deliver_begin(node, event, (struct slice){0});
+  settle_heard(node, event->to.id, topic->owner);
   for (struct subscription *each = topic->first; each; each = each->next) {
     struct session *session = each->session;
     if (session->state == SESSION_CLOSING) continue;
@@ -407,6 +409,7 @@ void hearing_outside(struct session *session, struct slice room)
   struct subscription *subscription = hub_find(session, OWNER_ROOM, room);
   if (subscription) hub_leave_room(subscription);
   if (may_hear(session, room)) hear(session, room, START_NOW);
+  settle_soon(session->caller.node, room, session->caller.user.id);
 }
 
 void hearing_ended(struct topic *topic)

@@ -17,6 +17,7 @@
 #include "hearing.h"
 #include "metrics.h"
 #include "session.h"
+#include "settle.h"
 #include "shown.h"
 #include "sync.h"
 
@@ -171,7 +172,7 @@ static void close_named(struct topic *topic, const struct envelope *event)
 
 /* What an event of the user's own channel means beyond being shown. True: nothing is
  * left to show. */
-static bool carry_out(struct topic *topic, const struct envelope *event)
+static bool carry_out(struct node *node, struct topic *topic, const struct envelope *event)
 {
   switch (event->kind) {
   case KIND_SESSION_REPLACED:
@@ -187,8 +188,10 @@ static bool carry_out(struct topic *topic, const struct envelope *event)
     }
     acquaintance_heard(topic, event);
     return false;
-  case KIND_ROOM_ENTERED:
   case KIND_ROOM_EXITED:
+    settle_exited(node, topic, event);
+    /* fall through */
+  case KIND_ROOM_ENTERED:
   case KIND_ROOM_CHANGED:
     hearing_member(topic, event);
     return topic->kind == OWNER_USER; /* the room's own channel shows it */
@@ -238,7 +241,7 @@ void hub_message(struct node *node, struct slice channel, struct slice payload)
     hearing_all(node, &event);
     return;
   }
-  if (carry_out(topic, &event)) return;
+  if (carry_out(node, topic, &event)) return;
   offer(node, topic, &event);
   if (event.kind == KIND_ROOM_DELETED && topic->kind == OWNER_ROOM) hearing_ended(topic);
 }

@@ -23,6 +23,7 @@
 #include "pace.h"
 #include "presence.h"
 #include "session.h"
+#include "settle.h"
 #include "sync.h"
 #include "tls.h"
 
@@ -333,6 +334,7 @@ static void end(struct run *run)
   acquaintance_free(node->acquaintance);
   pace_free(node->pace);
   guesses_free(node->guesses);
+  settle_end(node);
   address_counts_free(&node->addresses);
   event_base_free(node->base);
   if (run->reloaded) {

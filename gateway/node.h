@@ -27,6 +27,7 @@ struct tls;
 struct acquaintance;
 struct mustered;
 struct guesses;
+struct settling;
 
 struct node {
   const struct config *config; /* replaced as a whole by SIGHUP */
@@ -47,12 +48,13 @@ struct node {
   struct address_counts addresses;
   struct pace *pace;
   struct guesses *guesses;
-  struct event *flush;  /* active once in a turn in which somebody got something */
-  unsigned connections; /* at the door and beyond */
-  unsigned surplus;     /* of them over a limit (door.h) */
-  uint64_t now_ms;      /* monotonic, as of the last tick: 100 ms coarse */
-  bool draining;        /* no new connections; readiness fails */
-  bool ending;          /* everything is being given back */
+  struct settling *settlings; /* settle.h: a list */
+  struct event *flush;        /* active once in a turn in which somebody got something */
+  unsigned connections;       /* at the door and beyond */
+  unsigned surplus;           /* of them over a limit (door.h) */
+  uint64_t now_ms;            /* monotonic, as of the last tick: 100 ms coarse */
+  bool draining;              /* no new connections; readiness fails */
+  bool ending;                /* everything is being given back */
 };
 
 /* Runs until SIGTERM has drained it. Called by the supervisor in the worker's own
