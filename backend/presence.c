@@ -148,8 +148,20 @@ struct joining {
   bool sent;        /* Redis may have carried it out, whatever becomes known of it */
   uint64_t claimed; /* the number taken for a new user; 0: none */
   uint64_t forgets; /* of the directory, when it was sent */
+  struct redis_time since;
   char bytes[];
 };
+
+/* When a session begins, by Redis' clock, so that those of other nodes can be compared with it:
+ * what is shown is rather too early, what is compared with that rather too late, so that whoever
+ * comes behind another is never taken for the older one. One that joins again began before
+ * whoever stands there with the same time. */
+static struct redis_time beginning(const struct backend *backend, const struct presence_join *join)
+{
+  struct redis_time now = lease_time(backend->presence);
+  if (join->since_ms) return (struct redis_time){join->since_ms, join->since_ms - 1};
+  return now.earliest_ms ? now : (struct redis_time){join->now_ms, join->now_ms};
+}
 
 static struct joining *joining_new(struct backend *backend, const struct presence_join *join,
                                    joined_fn *done, void *arg)
@@ -157,7 +169,11 @@ static struct joining *joining_new(struct backend *backend, const struct presenc
   size_t size = join->user.len + join->session.len + join->protocol.len + join->device.len +
                 join->credential.len;
   struct joining *joining = memory_alloc(sizeof *joining + size);
-  *joining = (struct joining){.join = *join, .backend = backend, .done = done, .arg = arg};
+  *joining = (struct joining){.join = *join,
+                              .backend = backend,
+                              .done = done,
+                              .arg = arg,
+                              .since = beginning(backend, join)};
   char *at = joining->bytes;
   joining->join.user = slice_put(&at, join->user);
   joining->join.session = slice_put(&at, join->session);
@@ -225,6 +241,7 @@ static enum err read_joined(const struct joining *joining, const struct redisRep
   size_t bans = contacts + (size_t)contact_count;
   enum err err = page_read(reply, bans + (size_t)ban_count, &joined->unread);
   if (err != ERR_OK) return err;
+  joined->since_ms = joining->since.earliest_ms;
   joined->uuid = reply_slice(reply->element[JOINED_UUID]);
   joined->name = reply_slice(reply->element[JOINED_NAME]);
   if (!joined->name.len) joined->name = joining->join.user;
@@ -293,17 +310,6 @@ static void write_keys(struct store *store, struct slice user)
   store_key(store, OWNER_USER, user, ":keys");
 }
 
-/* When the session began, by Redis' clock, so that those of other nodes can be compared with it:
- * what is shown is rather too early, what is compared with that rather too late, so that whoever
- * comes behind another is never taken for the older one. */
-static struct redis_time began(const struct joining *joining)
-{
-  struct redis_time now = lease_time(joining->backend->presence);
-  uint64_t wall_ms = joining->join.now_ms, age_ms = joining->join.age_ms;
-  if (!now.earliest_ms) now = (struct redis_time){wall_ms, wall_ms};
-  return (struct redis_time){now.earliest_ms - age_ms, now.latest_ms - age_ms};
-}
-
 /* "node protocol since device", as `redis-cli HGETALL parley:user:{31}:sessions` shows it. */
 static void write_record(struct joining *joining)
 {
@@ -313,7 +319,7 @@ static void write_record(struct joining *joining)
   text_append_char(&record, ' ');
   text_append(&record, join->protocol);
   text_append_char(&record, ' ');
-  text_append_number(&record, began(joining).earliest_ms);
+  text_append_number(&record, joining->since.earliest_ms);
   text_append_char(&record, ' ');
   text_append(&record, join->device);
   store_arg(joining->backend->store, text_slice(&record));
@@ -345,7 +351,7 @@ static void send_join(struct joining *joining, uint64_t num, const char *uuid)
   store_number(store, join->contacts);
   store_arg(store, join->credential);
   store_number(store, lease_until_ms(joining->backend));
-  store_number(store, began(joining).latest_ms);
+  store_number(store, joining->since.latest_ms);
   if (num) {
     store_number(store, num);
     store_arg(store, slice_of(uuid));

@@ -18,9 +18,9 @@ struct presence_join {
   uint64_t page_after_seq;           /* the first page of the inbox comes along */
   unsigned page_count;               /* 0: none wanted */
   size_t page_bytes;
-  uint64_t now_ms; /* wall clock; of a new user, shown in the profile */
-  uint64_t age_ms; /* so long ago the session began, by which who is newer is told */
-  bool again;      /* the session lives: what fails is tried again, and nothing is taken back */
+  uint64_t now_ms;   /* wall clock; of a new user, shown in the profile */
+  uint64_t since_ms; /* of one that joins again: what `joined` said; 0: it begins now */
+  bool again;        /* the session lives: what fails is tried again, and nothing is taken back */
 };
 
 struct presence_joined {
@@ -28,6 +28,7 @@ struct presence_joined {
                           * (PRESENCE_REPLACE); ERR_CONFLICT: the UUID is somebody else's; ERR_UNAUTHORIZED: the credential is revoked, or
                           * has expired by now_ms; ERR_UNAVAILABLE */
   uint64_t num; /* the user's number; the user is made where there was none */
+  uint64_t since_ms; /* when the session began, by Redis' clock, by which who is newer is told */
   struct slice uuid, name;
   size_t sessions;           /* of this user, in the whole cluster, this one included */
   struct page unread;        /* the inbox's first page, and its newest seq */

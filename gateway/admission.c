@@ -138,7 +138,7 @@ static void fill_join(const struct session *session, struct presence_join *join)
       .acknowledges = session->caller.protocol->acknowledges,
       .contacts = acquaintance_is_shown(session),
       .now_ms = node_wall_ms(),
-      .age_ms = session->joined ? session->caller.node->now_ms - session->opened_ms : 0,
+      .since_ms = session->since_ms,
   };
 }
 
@@ -183,6 +183,7 @@ static void on_joined(void *arg, const struct presence_joined *joined)
     door_refuse(session->door, joined->err == ERR_REPLACED && taken ? taken : joined->err);
     return;
   }
+  session->since_ms = joined->since_ms;
   session_joined(session, joined->num, joined->uuid, joined->name);
   sync_first_page(session->caller.node, session->inbox, &joined->unread);
   hearing_begin(session, joined);

@@ -53,6 +53,7 @@ struct session {
   size_t message_bytes;          /* of all its pieces, those dropped included */
   struct bucket frames, bytes;
   uint64_t opened_ms, heard_ms; /* monotonic */
+  uint64_t since_ms;            /* when it joined first, by Redis' clock */
   uint64_t heartbeat_ms;        /* when the newest of the unanswered heartbeats was sent */
   uint32_t frames_in, frames_out;
   uint8_t state;                         /* enum session_state */

@@ -120,16 +120,16 @@ static void test_takeover_tells_the_older_session(void **state)
   node_end(&other);
 }
 
-static struct outcome join_of_age(const char *session, uint64_t age_ms, bool again)
+static struct outcome join_at(const char *session, uint64_t now_ms, uint64_t since_ms)
 {
   struct outcome outcome = {0};
   struct presence_join join = {.user = SLICE("31"),
                                .session = slice_of(session),
                                .protocol = SLICE("messaging"),
                                .exclusive = PRESENCE_REPLACE,
-                               .now_ms = 1700000000000,
-                               .age_ms = age_ms,
-                               .again = again};
+                               .now_ms = now_ms,
+                               .since_ms = since_ms,
+                               .again = since_ms};
   presence_join(node.backend, &join, on_joined, &outcome);
   WAIT(base, outcome.done);
   return outcome;
@@ -140,15 +140,16 @@ static struct outcome join_of_age(const char *session, uint64_t age_ms, bool aga
 static void test_the_place_is_whose_session_began_later(void **state)
 {
   (void)state;
-  assert_int_equal(join_of_age("gw-1-b", 1000, false).err, ERR_OK);
-  assert_int_equal(join_of_age("gw-1-a", 1001, false).err, ERR_REPLACED);
-  assert_int_equal(join_of_age("gw-1-a", 5000, true).err, ERR_REPLACED);
+  assert_int_equal(join_at("gw-1-b", 1001, 0).err, ERR_OK);
+  assert_int_equal(join_at("gw-1-a", 1000, 0).err, ERR_REPLACED);
+  assert_int_equal(join_at("gw-1-a", 2000, 1000).err, ERR_REPLACED);
+  assert_int_equal(join_at("gw-1-a", 2000, 1001).err, ERR_REPLACED);
   assert_string_equal(redis_ask(&redis, "HKEYS parley:user:{31}:sessions"), "gw-1-b");
-  assert_int_equal(join_of_age("gw-1-c", 999, true).err, ERR_OK);
-  assert_string_equal(redis_ask(&redis, "HKEYS parley:user:{31}:sessions"), "gw-1-c");
-  assert_int_equal(join_of_age("gw-1-d", 999, false).err, ERR_OK); /* at once: as they come */
+  assert_int_equal(join_at("gw-1-c", 2000, 1002).err, ERR_OK);
   assert_string_equal(redis_ask(&redis, "HGETALL parley:user:{31}:sessions"),
-                      "gw-1-d gw-1 messaging 1699999999001 ");
+                      "gw-1-c gw-1 messaging 1002 ");
+  assert_int_equal(join_at("gw-1-d", 1002, 0).err, ERR_OK); /* at once: as they come */
+  assert_string_equal(redis_ask(&redis, "HKEYS parley:user:{31}:sessions"), "gw-1-d");
 }
 
 static void test_leaving_is_idempotent_and_in_two_steps(void **state)
