@@ -39,22 +39,6 @@ void room_send(struct backend *backend, const struct room_send *send, stamp_fn *
   push_send(backend->pushes, done, arg);
 }
 
-void room_page(struct backend *backend, struct slice room, uint64_t after_seq, unsigned max_count,
-               size_t max_bytes, page_fn *done, void *arg)
-{
-  struct store *store = backend->store;
-  store_begin(store, SCRIPT_list_page, 4, 4);
-  store_key(store, OWNER_ROOM, room, ":log");
-  store_key(store, OWNER_ROOM, room, ":messages");
-  store_key(store, OWNER_ROOM, room, ":record");
-  store_key(store, OWNER_ROOM, room, ":reactions");
-  store_number(store, after_seq);
-  store_number(store, max_count);
-  store_number(store, max_bytes);
-  store_number(store, push_keep_from(backend->options.limits.log_days));
-  page_send(backend, done, arg);
-}
-
 /* ---- cursors and attendance --------------------------------------------------------- */
 
 void room_cursor_get(struct backend *backend, struct slice room, struct slice user, page_fn *done,

@@ -19,10 +19,6 @@ struct room_send {
  * member nor is the room public. */
 void room_send(struct backend *backend, const struct room_send *send, stamp_fn *done, void *arg);
 
-/* As inbox_page, from the room's log. With max_count 0 only `seq` is told. */
-void room_page(struct backend *backend, struct slice room, uint64_t after_seq, unsigned max_count,
-               size_t max_bytes, page_fn *done, void *arg);
-
 /* Makes `user` a member (ERR_OK also when already one: then the room is told nothing),
  * publishes `rest` on the room's channel where `told`, and a copy on the user's, so that
  * all the user's connections begin to hear the room. ERR_NOT_FOUND, ERR_FORBIDDEN (banned),

@@ -47,22 +47,6 @@ void inbox_push(struct backend *backend, const struct inbox_push *push, stamp_fn
   push_send(backend->pushes, done, arg);
 }
 
-void inbox_page(struct backend *backend, struct slice user, uint64_t after_seq, unsigned max_count,
-                size_t max_bytes, page_fn *done, void *arg)
-{
-  struct store *store = backend->store;
-  store_begin(store, SCRIPT_list_page, 4, 4);
-  store_key(store, OWNER_USER, user, ":unread");
-  store_key(store, OWNER_USER, user, ":unread:messages");
-  store_key(store, OWNER_USER, user, ":inbox");
-  store_key(store, OWNER_USER, user, ":unread:reactions");
-  store_number(store, after_seq);
-  store_number(store, max_count);
-  store_number(store, max_bytes);
-  store_number(store, push_keep_from(backend->options.limits.inbox_days));
-  page_send(backend, done, arg);
-}
-
 /* A confirmation that may take several rounds. */
 struct confirming {
   struct backend *backend;

@@ -23,11 +23,6 @@ struct inbox_push {
  * A repeated push publishes nothing. */
 void inbox_push(struct backend *backend, const struct inbox_push *push, stamp_fn *done, void *arg);
 
-/* Unread messages with a seq above `after_seq`, at most `max_count` of them and,
- * but for the first, `max_bytes` together. Entries past their age are dropped. */
-void inbox_page(struct backend *backend, struct slice user, uint64_t after_seq, unsigned max_count,
-                size_t max_bytes, page_fn *done, void *arg);
-
 /* The receiving client proved that it has everything up to and including the entry
  * `id` (a WebSocket pong). Where the user has used a protocol that acknowledges in
  * the last reader_days, nothing leaves; else these entries do. `done`'s page holds the

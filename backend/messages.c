@@ -1,5 +1,5 @@
-/* Messages where they are kept: arguments of scripts/message_*.lua, messages_latest.lua,
- * dialog_append.lua and read_cursor_set.lua. */
+/* Messages where they are kept: arguments of scripts/message_*.lua, list_page.lua,
+ * messages_latest.lua, dialog_append.lua and read_cursor_set.lua. */
 #include "messages.h"
 
 #include <hiredis/hiredis.h>
@@ -100,15 +100,32 @@ void message_get(struct backend *backend, struct owner owner, uint64_t message_i
   page_send(backend, done, arg);
 }
 
-void messages_latest(struct backend *backend, struct owner owner, uint64_t before_id,
-                     unsigned count, size_t max_bytes, page_fn *done, void *arg)
+/* What both scripts that read a list begin with. */
+static void begin_list(struct backend *backend, enum script script, struct owner owner)
 {
   const struct kept_in *keys = keys_of(owner);
-  store_begin(backend->store, SCRIPT_messages_latest, 4, 4);
+  store_begin(backend->store, script, 4, 4);
   owner_key(backend, owner, keys->list);
   owner_key(backend, owner, keys->messages);
   owner_key(backend, owner, keys->counters);
   owner_key(backend, owner, keys->reactions);
+}
+
+void messages_after(struct backend *backend, struct owner owner, uint64_t after_seq,
+                    unsigned max_count, size_t max_bytes, page_fn *done, void *arg)
+{
+  begin_list(backend, SCRIPT_list_page, owner);
+  store_number(backend->store, after_seq);
+  store_number(backend->store, max_count);
+  store_number(backend->store, max_bytes);
+  store_number(backend->store, push_keep_from(days_of(backend, owner)));
+  page_send(backend, done, arg);
+}
+
+void messages_latest(struct backend *backend, struct owner owner, uint64_t before_id,
+                     unsigned count, size_t max_bytes, page_fn *done, void *arg)
+{
+  begin_list(backend, SCRIPT_messages_latest, owner);
   store_number(backend->store, before_id);
   store_number(backend->store, count < LATEST_MAX ? count : LATEST_MAX);
   store_number(backend->store, max_bytes);

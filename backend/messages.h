@@ -39,6 +39,12 @@ void dialog_append(struct backend *backend, const struct dialog_append *append, 
 void message_get(struct backend *backend, struct owner owner, uint64_t message_id, page_fn *done,
                  void *arg);
 
+/* Those with a seq above `after_seq`, oldest first, at most `max_count` of them and, but for the
+ * first, `max_bytes` together; without reactions. Entries past their age are dropped. With
+ * max_count 0 only `seq` is told. */
+void messages_after(struct backend *backend, struct owner owner, uint64_t after_seq,
+                    unsigned max_count, size_t max_bytes, page_fn *done, void *arg);
+
 /* The newest `count` messages of a log, or of those in it whose id is smaller than `before_id`
  * (0: of all), which need not be there; of these, but for the newest, so many as `max_bytes` hold.
  * Oldest first, with their reactions; `more`: there are older ones, those before the first. */

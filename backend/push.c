@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "clock.h"
+#include "messages.h"
 #include "page.h"
 #include "store.h"
 
@@ -211,12 +212,11 @@ static void on_block(void *arg, enum err err, const struct redisReply *reply)
   write_owner(waiting);
 }
 
-static void on_purged(void *arg, enum err err, const struct redisReply *reply)
+static void on_purged(void *arg, const struct page *page)
 {
-  (void)reply;
   struct waiting *waiting = arg;
-  if (err != ERR_OK)
-    give_up(waiting, err);
+  if (page->err != ERR_OK)
+    give_up(waiting, page->err);
   else
     send_again(waiting, 0);
 }
@@ -224,17 +224,8 @@ static void on_purged(void *arg, enum err err, const struct redisReply *reply)
 /* A page of no messages: what is too old leaves on the way. */
 static void purge(struct waiting *waiting)
 {
-  struct backend *backend = waiting->pushes->backend;
-  store_begin(backend->store, SCRIPT_list_page, 4, 4);
-  store_key(backend->store, OWNER_USER, waiting->id, ":unread");
-  store_key(backend->store, OWNER_USER, waiting->id, ":unread:messages");
-  store_key(backend->store, OWNER_USER, waiting->id, ":inbox");
-  store_key(backend->store, OWNER_USER, waiting->id, ":unread:reactions");
-  store_number(backend->store, 0);
-  store_number(backend->store, 0);
-  store_number(backend->store, 0);
-  store_number(backend->store, push_keep_from(backend->options.limits.inbox_days));
-  store_send(backend->store, on_purged, waiting);
+  messages_after(waiting->pushes->backend, (struct owner){OWNER_USER, waiting->id}, 0, 0, 0,
+                 on_purged, waiting);
 }
 
 /* NULL: the key is none of ours. */

@@ -6,7 +6,7 @@
 #include "census.h"
 #include "commands.h"
 #include "directory.h"
-#include "inbox.h"
+#include "messages.h"
 #include "parties.h"
 #include "reactions.h"
 
@@ -172,6 +172,6 @@ void command_get_unread(struct caller *caller, const struct command *command, st
   else if (!command_read_cursor(command, &after))
     command_finish_with(task, ERR_MALFORMED);
   else
-    inbox_page(caller->node->backend, user, after, command_count(command, LIST_AT_MOST),
-               UNREAD_BYTES, on_unread, task);
+    messages_after(caller->node->backend, (struct owner){OWNER_USER, user}, after,
+                   command_count(command, LIST_AT_MOST), UNREAD_BYTES, on_unread, task);
 }

@@ -18,6 +18,7 @@
 #include "dispatch.h"
 #include "hearing.h"
 #include "inbox.h"
+#include "messages.h"
 #include "metrics.h"
 #include "session.h"
 
@@ -157,7 +158,7 @@ static void locate(struct node *node, struct subscription *subscription)
   *request = (struct start_request){node, session->caller.handle, room.len};
   memcpy(request->room, room.data, room.len);
   if (subscription->start == START_NOW)
-    room_page(node->backend, room, 0, 0, 0, on_located, request);
+    messages_after(node->backend, (struct owner){OWNER_ROOM, room}, 0, 0, 0, on_located, request);
   else
     room_cursor_get(node->backend, room, session->caller.user.id, on_located, request);
 }
@@ -297,10 +298,8 @@ static void read_on(struct node *node, struct topic *topic)
                                    .kind = topic->kind,
                                    .owner_len = topic->owner.len};
   memcpy(request->owner, topic->owner.data, topic->owner.len);
-  if (topic->kind == OWNER_USER)
-    inbox_page(node->backend, topic->owner, after, PAGE_MESSAGES, PAGE_BYTES, on_page, request);
-  else
-    room_page(node->backend, topic->owner, after, PAGE_MESSAGES, PAGE_BYTES, on_page, request);
+  messages_after(node->backend, (struct owner){topic->kind, topic->owner}, after, PAGE_MESSAGES,
+                 PAGE_BYTES, on_page, request);
 }
 
 void sync_first_page(struct node *node, struct subscription *subscription, const struct page *page)

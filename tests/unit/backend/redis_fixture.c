@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "bus.h"
+#include "messages.h"
 
 enum { ARGS_MAX = 40, TURN_MS = 5 };
 
@@ -494,8 +495,8 @@ struct outcome push(struct node *node, const char *user, const char *dedupe, con
 struct outcome page(struct node *node, const char *user, uint64_t after, unsigned max_count,
                     size_t max_bytes)
 {
-  OUTCOME(node, inbox_page(node->backend, slice_of(user), after, max_count, max_bytes, on_page,
-                           &outcome));
+  OUTCOME(node, messages_after(node->backend, (struct owner){OWNER_USER, slice_of(user)}, after,
+                               max_count, max_bytes, on_page, &outcome));
 }
 
 struct outcome confirm(struct node *node, const char *user, uint64_t id)
@@ -518,8 +519,8 @@ struct outcome say(struct node *node, const char *room, const char *user, const 
 struct outcome log_page(struct node *node, const char *room, uint64_t after, unsigned max_count,
                         size_t max_bytes)
 {
-  OUTCOME(node,
-          room_page(node->backend, slice_of(room), after, max_count, max_bytes, on_page, &outcome));
+  OUTCOME(node, messages_after(node->backend, (struct owner){OWNER_ROOM, slice_of(room)}, after,
+                               max_count, max_bytes, on_page, &outcome));
 }
 
 struct outcome enter(struct node *node, const char *room, const char *user, const char *rest)

@@ -7,9 +7,7 @@
 
 #include <cmocka.h>
 
-#include "protocol.h"
-
-extern const struct protocol protocol_concord;
+#include "codec_case.h"
 
 static struct arena arena;
 
@@ -19,16 +17,7 @@ static const struct session_view alice = {
 
 static const struct command *decode(struct slice frame)
 {
-  struct decoding decoding = {.arena = &arena};
-  protocol_decode(&protocol_concord, &alice, frame, &decoding);
-  assert_non_null(decoding.first);
-  assert_ptr_equal(decoding.first, decoding.last); /* always exactly one */
-  return decoding.first;
-}
-
-static bool borrows(struct slice part, struct slice frame)
-{
-  return part.data > frame.data && part.data + part.len < frame.data + frame.len;
+  return decode_one(&protocol_concord, &alice, &arena, frame);
 }
 
 static void what_is_sent_is_not_copied(void **state)
