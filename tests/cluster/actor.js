@@ -21,6 +21,7 @@ export class Actor {
   #made = 0;
   #barrier = false; // what failed is sent again before anything new
   #readable = [];
+  #waits = null; // the client on which it sends again what was refused, once nothing is under way
   #echoed = []; // {id, at_ms}: what it said and was shown
   #marks = []; // not known to be carried out
   #next = null; // a connection that takes over, or null; promised
@@ -221,10 +222,14 @@ export class Actor {
 
   // On the same connection, once nothing is under way.
   async #again(client) {
-    await pause(200 + this.random.below(800));
-    if (this.client !== client || !client.is_open) return;
-    const items = [...this.outstanding.values()];
-    if (items.every(({ refused }) => refused)) for (const item of items) this.#send(item);
+    if (this.#waits === client) return;
+    this.#waits = client;
+    do {
+      await pause(200 + this.random.below(800));
+      if (this.client !== client || !client.is_open) return;
+    } while ([...this.outstanding.values()].some(({ refused }) => !refused));
+    this.#waits = null;
+    for (const item of this.outstanding.values()) this.#send(item);
   }
 
   #doubt() {

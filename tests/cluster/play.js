@@ -94,6 +94,13 @@ class Play {
     return this.actors.find((actor) => actor.user === user)?.tongue.owed ?? false;
   }
 
+  // A message that nobody counts.
+  async say_hello(user) {
+    const [other] = this.actors.filter((actor) => actor.user !== user);
+    const api = new Rest(this.world.nodes[0], 'native', { user: other.user });
+    await api.ok('POST', `/api/v1/users/${user}/messages`, { text: 'hello' });
+  }
+
   // `step` begins; gives what is to be called when it has ended.
   deafens({ fault, victim }) {
     const period = { victim: DEAFENS_ONE.has(fault) ? victim : null, from_ms: Date.now(), to_ms: Infinity };
