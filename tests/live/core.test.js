@@ -145,7 +145,8 @@ scene(world, 'a takeover that was missed is made up for', async (stage) => {
   const old = await stage.messaging(0, 'moved');
   const key = `parley:user:{${old.user}}:sessions`;
   const [[session, record]] = Object.entries(await stage.redis.hash(key));
-  await unheard(stage, ['HDEL', key, session], ['HSET', key, 'elsewhere-1', record]);
+  const newer = record.replace(/ (\d+) /, (_, since) => ` ${Number(since) + 1000} `);
+  await unheard(stage, ['HDEL', key, session], ['HSET', key, 'elsewhere-1', newer]);
   await old.expect_close(4409);
   await stage.redis.command('DEL', key);
 }, { heals: true });
