@@ -130,7 +130,11 @@ export class RedisCluster {
 
   // The first word behind the command is its key.
   command(...words) {
-    return this.#ask(words[1], (node) => node.command(...words));
+    return this.command_of_key(words[1], ...words);
+  }
+
+  command_of_key(key, ...words) {
+    return this.#ask(key, (node) => node.command(...words));
   }
 
   hash(key) {

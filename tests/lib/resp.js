@@ -13,9 +13,9 @@ export class RespClient {
   on_line = null; // what is said unasked, as MONITOR does
   on_close = null;
 
-  static connect(port) {
+  static connect(port, host = '127.0.0.1') {
     return new Promise((resolve, reject) => {
-      const socket = createConnection({ port, host: '127.0.0.1', noDelay: true });
+      const socket = createConnection({ port, host, noDelay: true });
       socket.once('error', reject);
       socket.once('connect', () => {
         socket.off('error', reject);
