@@ -68,6 +68,9 @@ static inline struct call *queue_shift(struct queue *queue)
   return first;
 }
 
+/* Of that kind, with a command of its own. */
+struct call *call_new(const struct call *like, struct slice command);
+
 /* In store.c: the answer to a call of this store, which may be an error of Redis'. */
 void call_answer(struct call *call, enum err err, const struct redisReply *reply);
 

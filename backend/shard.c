@@ -13,6 +13,7 @@
 #include "page.h"
 #include "reply.h"
 #include "resp.h"
+#include "script_text.h"
 #include "topology.h"
 
 enum {

@@ -27,12 +27,6 @@ struct shard_options {
   void *arg;
 };
 
-/* A script as it is loaded. */
-struct script_text {
-  struct slice text;
-  char hash[41]; /* SHA-1 in hex */
-};
-
 struct shard *shard_new(const struct shard_options *options);
 void shard_free(struct shard *shard);
 

@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <hiredis/hiredis.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -13,21 +12,12 @@
 #include "detours.h"
 #include "epoch.h"
 #include "resp.h"
+#include "script_text.h"
 #include "shard.h"
 #include "soon.h"
 #include "topology.h"
 
-enum {
-  SHA1_HEX_BYTES = 40,
-  LOG_EVERY_MS = 1000,
-};
-
-/* The scripts' texts: generated from scripts/ by embed_scripts.cmake. */
-static const char *const script_texts[SCRIPT_COUNT] = {
-#define X(name, text) [SCRIPT_##name] = text,
-#include "scripts.def"
-#undef X
-};
+enum { LOG_EVERY_MS = 1000 };
 
 /* Those whose outcome somebody is promised: replicas may have to have it first (options.wait).
  * Presence is none of them, which heals by itself; nor is a proof of receipt, which is about
@@ -64,7 +54,6 @@ struct store {
   unsigned errors; /* not logged yet */
   uint64_t logged_ms;
   struct script_text scripts[SCRIPT_COUNT];
-  char *sharded_texts[SCRIPT_COUNT]; /* in a cluster */
 };
 
 /* ---- answers ------------------------------------------------------------------------ */
@@ -131,47 +120,6 @@ void call_answer(struct call *call, enum err err, const redisReply *reply)
     detours_answered(call->store->detours, call, err, reply);
   else
     tell(call, err, reply);
-}
-
-/* ---- scripts ------------------------------------------------------------------------ */
-
-static void write_hash(struct script_text *script)
-{
-  static const char digits[] = "0123456789abcdef";
-  unsigned char hash[EVP_MAX_MD_SIZE];
-  int hashed = EVP_Digest(script->text.data, script->text.len, hash, NULL, EVP_sha1(), NULL);
-  assert(hashed == 1);
-  (void)hashed;
-  for (size_t at = 0; at < SHA1_HEX_BYTES; at++)
-    script->hash[at] = digits[at % 2 ? hash[at / 2] & 15 : hash[at / 2] >> 4];
-}
-
-/* In a cluster channels are sharded ones, on their owner's own master. */
-static char *sharded(const char *script)
-{
-  static const char plain[] = "'PUBLISH'";
-  struct text out = {0};
-  for (const char *at; (at = strstr(script, plain)); script = at + sizeof plain - 1) {
-    text_append(&out, (struct slice){script, (size_t)(at - script)});
-    text_append(&out, SLICE("'SPUBLISH'"));
-  }
-  text_append(&out, slice_of(script));
-  char *text = memory_copy(out.data, out.len);
-  text_free(&out);
-  return text;
-}
-
-static void read_scripts(struct store *store)
-{
-  for (size_t i = 0; i < SCRIPT_COUNT; i++) {
-    assert(script_texts[i]); /* a row of STORE_SCRIPTS has its file */
-    store->scripts[i].text = slice_of(script_texts[i]);
-    if (store->detours) {
-      store->sharded_texts[i] = sharded(script_texts[i]);
-      store->scripts[i].text = slice_of(store->sharded_texts[i]);
-    }
-    write_hash(&store->scripts[i]);
-  }
 }
 
 /* ---- calls -------------------------------------------------------------------------- */
@@ -275,17 +223,6 @@ void store_begin_counter(struct store *store, const char *name, unsigned forgott
   store_epoch(store);
 }
 
-/* `like`: whose kind it is. */
-static struct call *call_new(const struct call *like, struct slice command)
-{
-  struct call *call = memory_alloc(sizeof *call + command.len + 1);
-  *call = *like;
-  call->len = command.len;
-  memcpy(call->command, command.data, command.len);
-  call->command[command.len] = '\0';
-  return call;
-}
-
 static struct call *written(struct store *store, bool taken)
 {
   assert(store->has_slot || !store->detours); /* every call has a key */
@@ -353,49 +290,6 @@ struct call *store_take(struct store *store)
 void call_send(struct call *call, store_fn *done, void *arg)
 {
   dispatch(call, done, arg);
-}
-
-/* The bulk string that begins at `at`; `at` moves behind it. */
-static struct slice next_bulk(const struct call *call, size_t *at)
-{
-  const char *text = call->command + *at;
-  char *digits_end;
-  size_t size = strtoul(text + 1, &digits_end, 10);
-  struct slice bulk = {digits_end + 2, size};
-  *at = (size_t)(bulk.data + size + 2 - call->command);
-  return bulk;
-}
-
-struct slice call_key(const struct call *call)
-{
-  assert(call->is_script);
-  size_t at = (size_t)(strchr(call->command, '\n') + 1 - call->command);
-  next_bulk(call, &at); /* EVALSHA */
-  next_bulk(call, &at); /* its hash */
-  next_bulk(call, &at); /* the number of keys */
-  return next_bulk(call, &at);
-}
-
-struct call *call_with_last(struct call *call, uint64_t last)
-{
-  size_t at = (size_t)(strchr(call->command, '\n') + 1 - call->command);
-  size_t last_at = at;
-  while (at < call->len) {
-    last_at = at;
-    next_bulk(call, &at);
-  }
-  struct text command = {0};
-  text_append(&command, (struct slice){call->command, last_at});
-  resp_number(&command, last);
-  struct call *changed = call_new(call, text_slice(&command));
-  text_free(&command);
-  free(call);
-  return changed;
-}
-
-void call_free(struct call *call)
-{
-  free(call);
 }
 
 /* ---- shards ------------------------------------------------------------------------- */
@@ -515,7 +409,7 @@ struct store *store_new(const struct store_options *options)
         .can_transmit = can_transmit,
         .answer = tell,
     });
-  read_scripts(store);
+  script_texts_read(store->scripts, store->detours);
   store->watcher = (struct topology_watcher){on_topology, is_well, store, NULL};
   topology_watch(options->topology, &store->watcher);
   on_topology(store);
@@ -528,7 +422,7 @@ void store_free(struct store *store)
   for (size_t i = 0; i < store->count; i++) close_shard(store, i);
   soon_free(store->soon);
   if (store->detours) detours_free(store->detours);
-  for (size_t i = 0; i < SCRIPT_COUNT; i++) free(store->sharded_texts[i]);
+  script_texts_free(store->scripts);
   free(store->shards);
   text_free(&store->command);
   free(store);
