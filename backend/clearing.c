@@ -78,7 +78,6 @@ void clearing_add(struct clearing *clearing, struct slice session, struct slice 
   ticket->protocol = slice_put(&at, (struct slice){value.data, protocol_len});
   ticket->user = slice_put(&at, slice_skip(value, protocol_len + 1));
   DL_APPEND(clearing->tickets, ticket);
-  if (clearing->noted) departed_note(clearing->presence->departed, ticket->user, session);
   struct store *store = clearing->presence->backend->store;
   presence_write_leave(store, ticket->user, session);
   store_send(store, on_user_left, ticket);

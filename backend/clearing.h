@@ -21,7 +21,6 @@ struct clearing {
   uint64_t until_ms; /* clock_now_ms: later than it no more is told of; 0: no such time */
   void (*done)(void *arg, bool all); /* no ticket is left; `all`: all that there were are done */
   void *arg;
-  bool noted; /* what is cleared away has ended just now (departed.c) */
   struct ticket *tickets;
   bool failed;
   size_t told; /* sessions that events.reaped was told of */

@@ -1,7 +1,8 @@
 /* Sessions that ended lately. On a Redis Cluster each master forgets for itself in a failover: a
  * user's, or the lobby's, may show one again that the node's shows no more, and no sweep finds
  * it. So those that ended within the last minute are cleared away once more when the masters are
- * whole again; where nothing was forgotten that changes nothing. */
+ * whole again; where nothing was forgotten that changes nothing. Not those that a reaper cleared
+ * away: they come back where their node had only been paused. */
 #include <stdlib.h>
 
 #include <utlist.h>

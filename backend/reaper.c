@@ -156,8 +156,8 @@ struct reaper *reaper_new(struct presence *presence)
 {
   struct reaper *reaper = memory_zalloc(sizeof *reaper);
   reaper->presence = presence;
-  reaper->clearing = (struct clearing){
-      .presence = presence, .hash = ":lost", .done = on_cleared, .arg = reaper, .noted = true};
+  reaper->clearing =
+      (struct clearing){.presence = presence, .hash = ":lost", .done = on_cleared, .arg = reaper};
   return reaper;
 }
 
