@@ -59,7 +59,7 @@ static void an_address_guesses_so_often_whomever(void **state)
 {
   (void)state;
   unsigned may = 0;
-  char user[16];
+  char user[24];
   for (int i = 0; i < 100; i++) {
     snprintf(user, sizeof user, "user-%d", i);
     may += guess(user, 1);
@@ -90,7 +90,7 @@ static void they_may_be_any_number(void **state)
 static void users_without_end_cost_no_memory_without_end(void **state)
 {
   (void)state;
-  char user[16];
+  char user[24];
   guess_many("alice", 1, 5);
   for (int i = 0; i < 30000; i++) {
     snprintf(user, sizeof user, "user-%d", i);
