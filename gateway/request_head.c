@@ -225,7 +225,7 @@ static bool understand(struct fields *fields)
 enum head_result request_head_read(struct slice bytes, struct request_head *head)
 {
   struct fields fields = {.head = head};
-  struct slice rest = bytes, lines, line;
+  struct slice rest = bytes, lines = {0}, line = {0};
   *head = (struct request_head){0};
   bool whole = take_until(&rest, END, &lines);
   if (whole) lines.len += 2; /* the last line ends like the others */
