@@ -86,7 +86,7 @@ static void push(struct alone *alone, unsigned pair, const char *block)
   char dedupe[64];
   uint64_t seq = ++alone->pairs[pair].sent;
   snprintf(dedupe, sizeof dedupe, ":sent:%032" PRIx64, seq * 0x9e3779b97f4a7c15u);
-  resp_command(&alone->commands.out, 17);
+  resp_command(&alone->commands.out, 18);
   word(alone, "EVALSHA");
   resp_word(&alone->commands.out, (struct slice){alone->hash, SHA1_HEX_BYTES});
   word(alone, "4");
@@ -103,6 +103,7 @@ static void push(struct alone *alone, unsigned pair, const char *block)
   word(alone, DEDUPE_MS);
   word(alone, "1");
   word(alone, "w:gw-bench.0");
+  word(alone, "0000000000000"); /* the epoch of a first term */
   word(alone, block);
   unsigned slots = alone->load->count * alone->load->outstanding;
   alone->order[alone->asked++ % slots] = pair;
