@@ -70,7 +70,9 @@ void departed_again(struct departed *departed)
   departed->failed = false;
   forget_old(departed);
   DL_FOREACH(departed->first, past)
-  clearing_add(&departed->clearing, past->session, past->value);
+  {
+    clearing_add(&departed->clearing, past->session, past->value);
+  }
 }
 
 /* A cluster that is whole may refuse for a while what it has not agreed upon yet. */
