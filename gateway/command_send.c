@@ -72,8 +72,16 @@ bool command_is_shared(const struct caller *caller)
   return !caller->session || caller->session->inbox->topic->shared;
 }
 
+/* The outcome came later than it is waited for: this node stood still, and its clients may have gone
+ * on elsewhere. */
+static bool is_overdue(const struct task *task)
+{
+  return node_wall_ms() > task->ts_ms + task->node->config->redis_timeout_ms;
+}
+
 /* The sender's copy of a direct message: to this connection now, to their others by
- * their channel. It is not counted there (seq 0): it is in nobody's inbox. */
+ * their channel. It is not counted there (seq 0): it is in nobody's inbox, and nothing puts it in
+ * its place among others once it is late. */
 static void show_to_sender(struct caller *caller, struct task *task, const struct stamp *stamp)
 {
   static struct arena arena;
@@ -91,7 +99,7 @@ static void show_to_sender(struct caller *caller, struct task *task, const struc
     deliver_own(&delivery, caller->session);
     deliver_end(&delivery);
   }
-  if (command_is_shared(caller)) {
+  if (command_is_shared(caller) && !is_overdue(task)) {
     static struct text channel;
     text_reset(&channel);
     key_write(&channel, caller->node->backend->options.prefix, OWNER_USER, event.from.id, "");

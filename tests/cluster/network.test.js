@@ -51,6 +51,26 @@ faulty('a command link that hangs: unavailable, then another one; sending again 
   assert.deepEqual((await bob.messages(3)).map(({ id }) => id), ['before', 1, 'after']);
 });
 
+// It is kept nowhere: what comes behind it would be shown first.
+faulty("a sender's copy that its node would publish too late is not published", async (stage) => {
+  const bob = await stage.messaging(1, 'bob');
+  const other = await stage.chat(1, 'alice');
+  const alice = await stage.messaging(0, 'alice');
+  const [node] = stage.nodes;
+  await alice.put_and_wait({ id: 1, rid: bob.id, text: 'one' });
+  assert.equal((await other.event('new')).message, 'one');
+  assert.equal(stage.proxies[0].mute(/:commands$/), 1);
+  alice.put({ id: 2, rid: bob.id, text: 'two' });
+  assert.deepEqual((await bob.messages(2)).map(({ id }) => id), [1, 2]);
+  node.pause();
+  stage.proxies[0].mend();
+  await pause(2500); // so long a command is waited for (--redis-timeout-ms), and a little
+  node.resume();
+  await alice.section('sent');
+  await alice.put_and_wait({ id: 3, rid: bob.id, text: 'three' });
+  assert.equal((await other.event('new')).message, 'three');
+});
+
 faulty('a proof of receipt that Redis was not told is told once it is back', async (stage) => {
   const alice = await stage.messaging(0, 'alice');
   const carol = await stage.simple_arrived(1, 'carol');
