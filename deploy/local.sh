@@ -35,7 +35,8 @@ done
 deploy/deps.sh build run local
 say "building"
 built=$(mktemp)
-{ cmake --preset release && cmake --build --preset release --target parley; } >"$built" 2>&1 || {
+# Whoever merely runs it may have a compiler that warns of what ours does not.
+{ cmake --preset release --compile-no-warning-as-error && cmake --build --preset release --target parley; } >"$built" 2>&1 || {
   tail -n 40 "$built" >&2
   fail "the build failed; all of it is in $built"
 }

@@ -87,6 +87,7 @@ build() { # build PRESET [TARGET...]
 # ---- the steps -------------------------------------------------------------------------------
 
 step_headers() {
+  check 10 "warnings are errors in a preset's build" grep -q -e -Werror build/compile_commands.json
   check 300 "every header compiles alone" cmake --build --preset release --target check_headers -- --quiet
 }
 

@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 bin=${1:-../../build/bench}
 if [ $# -eq 0 ]; then
-  cmake -S . -B "$bin" >/dev/null
+  cmake -S . -B "$bin" -DCMAKE_COMPILE_WARNING_AS_ERROR=ON >/dev/null
   cmake --build "$bin" >/dev/null
 fi
 work=$(mktemp -d)

@@ -36,7 +36,7 @@ add() {
 build() {
   local log=$root/build-sixth/build.log
   # Other modules' unit tests know nothing of protocols, and are not built.
-  if ! { cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Debug &&
+  if ! { cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_COMPILE_WARNING_AS_ERROR=ON &&
          cmake --build build --target parley unit_proto_{registry,transcripts,http,http_bytes,"${name}_http"}; } >"$log" 2>&1; then
     tail -n 60 "$log"
     exit 1
