@@ -1,50 +1,7 @@
-/* Typed access to JSON: json-c's tree behind the strict check, and the meaning of raw
- * values. json_check.c holds the grammar, json_walk.c the walk. */
+/* The meaning of raw values. json_scan.c holds the grammar, json_walk.c the walk. */
 #include "base/json.h"
 
-#include <assert.h>
-#include <limits.h>
-#include <stdlib.h>
-
-#include "base/memory.h"
 #include "base/utf8.h"
-
-struct json_reader {
-  struct json_tokener *tokener;
-};
-
-struct json_reader *json_reader_new(void)
-{
-  struct json_reader *reader = memory_alloc(sizeof *reader);
-  /* json-c counts the scalars inside the deepest container as a level of their own. */
-  reader->tokener = json_tokener_new_ex(JSON_MAX_DEPTH + 1);
-  assert(reader->tokener);
-  /* Not asked to be strict: json_check is, and json-c 0.18, when asked, refuses all that is
-   * not ASCII. */
-  return reader;
-}
-
-void json_reader_free(struct json_reader *reader)
-{
-  if (!reader) return;
-  json_tokener_free(reader->tokener);
-  free(reader);
-}
-
-enum err json_reader_parse(struct json_reader *reader, struct slice text,
-                           struct json_object **object)
-{
-  *object = NULL;
-  if (text.len > INT_MAX || json_check(text) != ERR_OK) return ERR_MALFORMED;
-  json_tokener_reset(reader->tokener);
-  struct json_object *tree = json_tokener_parse_ex(reader->tokener, text.data, (int)text.len);
-  if (!json_object_is_type(tree, json_type_object)) {
-    json_object_put(tree);
-    return ERR_MALFORMED;
-  }
-  *object = tree;
-  return ERR_OK;
-}
 
 static bool begins_with(struct slice raw, char c)
 {

@@ -1,14 +1,12 @@
-/* Strict JSON (RFC 8259) for what peers send, on json-c, and views of the text
- * itself, so that a value can be forwarded to the byte without being rebuilt.
+/* Strict JSON (RFC 8259) for what peers send, and views of the text itself, so that a
+ * value can be forwarded to the byte without being rebuilt.
  *
- *   json_check checks the whole text once (grammar, UTF-8, depth, one object).
- *   json_reader_parse does the same and gives json-c's tree for typed access. After
- *   either, json_walk and json_member go over the same text and yield raw runs of
- *   it; the message path needs no tree, and builds none. */
+ *   json_check checks the whole text once (grammar, UTF-8, depth, one object). After it,
+ *   json_walk and json_member go over the same text and yield raw runs of it: there is no
+ *   tree. */
 #ifndef PARLEY_BASE_JSON_H
 #define PARLEY_BASE_JSON_H
 
-#include <json-c/json.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,18 +25,6 @@ MUST_CHECK enum err json_check(struct slice text);
 
 /* The same with a depth of the caller's own, for what wraps a peer's values. */
 MUST_CHECK enum err json_check_depth(struct slice text, unsigned max_depth);
-
-/* One reused tokener. */
-struct json_reader;
-
-struct json_reader *json_reader_new(void);
-void json_reader_free(struct json_reader *reader);
-
-/* ERR_OK and one object, which the caller gives back with json_object_put; or
- * ERR_MALFORMED: not JSON by RFC 8259 (json-c's leniences, NaN among them, are
- * refused), not UTF-8, not an object, nested too deep, or text behind it. */
-MUST_CHECK enum err json_reader_parse(struct json_reader *reader, struct slice text,
-                                      struct json_object **object);
 
 /* Walks an object's or array's text, which json_check has accepted; on any other bytes
  * it yields some of them or nothing, but never leaves the slice, and always ends.
@@ -59,8 +45,8 @@ bool json_walk_next(struct json_walk *walk, struct slice *key, struct slice *val
 /* Does the raw key (quotes and escapes included) spell `name`? */
 bool json_key_is(struct slice raw_key, struct slice name);
 
-/* The raw text of the member of that name, the last one where it stands twice
- * (as json-c reads it); empty where it is missing. */
+/* The raw text of the member of that name, the last one where it stands twice;
+ * empty where it is missing. */
 struct slice json_member(struct slice object, struct slice name);
 
 /* The same for `count` names in one walk: values[i] is the member called names[i]. */

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include <json-c/json.h>
+
 #include "base/json.h"
 #include "base/text.h"
 
@@ -68,23 +70,30 @@ static void check_compact(struct slice text)
   text_free(&again);
 }
 
+/* Not asked to be strict: json-c 0.18, when asked, refuses all that is not ASCII. It counts the
+ * scalars inside the deepest container as a level of their own. */
+static struct json_object *read_tree(struct slice text)
+{
+  struct json_tokener *tokener = json_tokener_new_ex(JSON_MAX_DEPTH + 1);
+  struct json_object *tree = json_tokener_parse_ex(tokener, text.data, (int)text.len);
+  json_tokener_free(tokener);
+  return tree;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-  static struct json_reader *reader;
-  if (!reader) reader = json_reader_new();
   char *exact = malloc(size ? size : 1);
   if (size) memcpy(exact, data, size);
   const struct slice text = {exact, size};
   struct arena arena = {0};
-  struct json_object *tree = NULL;
-  bool good = json_check(text) == ERR_OK;
-  assert((json_reader_parse(reader, text, &tree) == ERR_OK) == good);
   walk_all(&arena, text, 0);
-  if (good) {
+  if (json_check(text) == ERR_OK) {
+    struct json_object *tree = read_tree(text);
+    assert(json_object_is_type(tree, json_type_object));
     compare(&arena, text, tree);
     check_compact(text);
+    json_object_put(tree);
   }
-  json_object_put(tree);
   arena_free(&arena);
   free(exact);
   return 0;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <json-c/json.h>
 
 #include "base/json.h"
 #include "envelope.h"

@@ -1,4 +1,4 @@
-/* json-c's tree behind the strict check, and the meaning of raw values. */
+/* The meaning of raw values. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,71 +10,11 @@
 #include "base/json.h"
 #include "sample.h"
 
-static void a_reader_is_used_again_and_again(void **state)
-{
-  (void)state;
-  struct json_reader *reader = json_reader_new();
-  for (int round = 0; round < 3; round++) {
-    struct json_object *object = NULL, *member;
-    assert_int_equal(json_reader_parse(reader, SLICE("{\"a\":\"x\",\"n\":17}"), &object), ERR_OK);
-    assert_true(json_object_object_get_ex(object, "n", &member));
-    assert_int_equal(json_object_get_int64(member), 17);
-    json_object_put(object);
-    static const char *const bad[] = {"{\"a\":NaN}", "[1]", "{\"a\":", "{} {}", "", "{\"a\":01}"};
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-      assert_int_equal(json_reader_parse(reader, slice_of(bad[i]), &object), ERR_MALFORMED);
-      assert_null(object);
-    }
-  }
-  json_reader_free(reader);
-  json_reader_free(NULL);
-}
-
-/* What the check lets pass the tree must hold too: to the full depth. */
-static void the_tree_is_as_deep_as_the_check(void **state)
-{
-  (void)state;
-  struct json_reader *reader = json_reader_new();
-  for (unsigned depth = 30; depth <= 33; depth++) {
-    struct text text = {0};
-    sample_nested(&text, depth, false, "1");
-    struct json_object *object;
-    enum err err = json_reader_parse(reader, text_slice(&text), &object);
-    assert_int_equal(err, depth <= 32 ? ERR_OK : ERR_MALFORMED);
-    json_object_put(object);
-    text_free(&text);
-  }
-  json_reader_free(reader);
-}
-
-/* json-c 0.18 (Debian 13) refused them while it was asked to be strict. */
-static void the_tree_takes_every_character(void **state)
-{
-  (void)state;
-  struct json_reader *reader = json_reader_new();
-  struct json_object *object, *member;
-  assert_int_equal(json_reader_parse(reader, SLICE("{\"\xc3\xa9\":\"\xf0\x9f\x98\x82\"}"), &object),
-                   ERR_OK);
-  assert_true(json_object_object_get_ex(object, "\xc3\xa9", &member));
-  assert_string_equal(json_object_get_string(member), "\xf0\x9f\x98\x82");
-  json_object_put(object);
-  assert_int_equal(json_reader_parse(reader, SLICE("{\"a\":\"\xc3\"}"), &object), ERR_MALFORMED);
-  json_reader_free(reader);
-}
-
 static void the_last_of_two_members_counts(void **state)
 {
   (void)state;
-  struct json_reader *reader = json_reader_new();
   const struct slice text = SLICE("{\"a\":\"first\",\"\\u0061\":\"last\"}");
-  struct json_object *object, *member;
-  assert_int_equal(json_reader_parse(reader, text, &object), ERR_OK);
-  assert_int_equal(json_object_object_length(object), 1);
-  assert_true(json_object_object_get_ex(object, "a", &member));
-  assert_string_equal(json_object_get_string(member), "last");
   assert_true(slice_is(json_member(text, SLICE("a")), "\"last\""));
-  json_object_put(object);
-  json_reader_free(reader);
 }
 
 static void types_by_the_first_byte(void **state)
@@ -231,9 +171,6 @@ static void whole_numbers(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_reader_is_used_again_and_again),
-      cmocka_unit_test(the_tree_is_as_deep_as_the_check),
-      cmocka_unit_test(the_tree_takes_every_character),
       cmocka_unit_test(the_last_of_two_members_counts),
       cmocka_unit_test(types_by_the_first_byte),
       cmocka_unit_test(strings),
