@@ -2,6 +2,7 @@
  * telling people something; and what is unread for a user, who may ask for it too. */
 #include <stdlib.h>
 
+#include "account.h"
 #include "base/memory.h"
 #include "census.h"
 #include "commands.h"
@@ -125,7 +126,7 @@ static void tell(struct caller *caller, struct task *task)
   command_send(caller, &send, task);
 }
 
-static void on_lobby(void *arg, enum err err, const struct entry *entry)
+static void on_entry(void *arg, enum err err, const struct entry *entry)
 {
   struct task *task = arg;
   struct caller *caller = command_caller(task);
@@ -136,16 +137,32 @@ static void on_lobby(void *arg, enum err err, const struct entry *entry)
     tell(caller, task);
 }
 
+/* The directory knows those who were deleted, too. */
+static void on_account(void *arg, enum err err, const struct account *account)
+{
+  struct task *task = arg;
+  (void)account;
+  if (err != ERR_OK)
+    command_finish_with(task, err == ERR_NO_SUCH_USER ? ERR_NOT_FOUND : err);
+  else
+    directory_resolve(task->node->backend, OWNER_USER, task->command.to.id, false, on_entry, task);
+}
+
 /* What is for all is said in the lobby, where everybody is (protocols.md, small print). */
 void command_notice(struct caller *caller, const struct command *command, struct task *task)
 {
+  struct backend *backend = caller->node->backend;
   if (!allow(caller, task)) return;
-  if (command->to.kind != ADDRESS_NONE) {
+  if (command->to.kind == ADDRESS_ROOM) {
     tell(caller, task);
     return;
   }
+  if (command->to.kind == ADDRESS_USER) {
+    account_get(backend, command->to.id, on_account, task);
+    return;
+  }
   task->command.to = (struct address){.kind = ADDRESS_ROOM, .id = party_lobby.id};
-  directory_resolve(caller->node->backend, OWNER_ROOM, task->command.to.id, false, on_lobby, task);
+  directory_resolve(backend, OWNER_ROOM, task->command.to.id, false, on_entry, task);
 }
 
 /* ---- what is unread ------------------------------------------------------------------------ */

@@ -221,6 +221,20 @@ scene(world, 'a notice is said in a closed room, where the server is no member',
   assert.ok(!clients.simple.dump().includes(text));
 });
 
+scene(world, 'who was deleted gets no notice, and is written to as one who never came', async (stage) => {
+  const gone = (await stage.chat(0, 'gone')).user;
+  await operator(stage).ok('DELETE', `/api/v1/users/${gone}`);
+  for (const node of [0, 1]) await operator(stage, node).refused(404, 'POST', '/api/v1/notices', { to: gone, text: 'x' });
+  assert.equal(await stage.redis.command('EXISTS', `parley:user:{${gone}}:unread`), 0);
+  const author = await stage.chat(0, 'author');
+  for (const name of ['gone', 'never']) {
+    const sent = await author.ask('new', { chatId: stage.name(name), message: `for ${name}` });
+    assert.equal(sent.error, undefined, sent.message);
+    await (await stage.chat(1, name)).event('new', ({ message }) => message === `for ${name}`);
+  }
+  await operator(stage).ok('POST', '/api/v1/notices', { to: gone, text: 'back again' });
+});
+
 scene(world, 'a notice to nobody is refused, and nobody writes to the server', async (stage) => {
   const nobody = `nobody-${stage.suffix}`;
   await operator(stage).refused(404, 'POST', '/api/v1/notices', { to: nobody, text: 'x' });
