@@ -53,6 +53,7 @@ struct link {
   unsigned tries;                   /* since the link was last up */
   unsigned unanswered;              /* commands of the greeting */
   bool flushing;
+  bool complained; /* that Redis refuses the greeting: since the link was last up */
   struct event *retry, *watch, *flush;
   struct resolver *resolver;
   struct link_counts counts;
@@ -294,9 +295,24 @@ static void go_on(struct link *link)
   if (link->options.sharded) error_push(link->context);
   link->state = LINK_UP;
   link->tries = 0;
+  link->complained = false;
   link->counts.ups++;
   log_event(LOG_INFO, "redis_link_up", LOG_S("link", link->options.name));
   link->options.up(link->options.arg);
+}
+
+/* While it starts (LOADING) waiting helps; else it is for the operator to mend, who is told once. An
+ * AUTH that Redis does not know it repeats with what was behind it. */
+static void refused(struct link *link, const char *error)
+{
+  const char *password = link->options.url->password;
+  if (password && *password && strstr(error, password)) error = "AUTH is refused";
+  if (!link->complained && strncmp(error, "LOADING", strlen("LOADING")) != 0) {
+    link->complained = true;
+    log_event(LOG_ERROR, "redis_refuses", LOG_S("link", link->options.name),
+              LOG_S("reason", error));
+  }
+  link_restart(link, error);
 }
 
 static void on_greeted(void *arg, enum err err, const struct redisReply *reply)
@@ -304,7 +320,7 @@ static void on_greeted(void *arg, enum err err, const struct redisReply *reply)
   struct link *link = arg;
   if (err != ERR_OK || link->state != LINK_GREETING) return;
   if (reply->type == REDIS_REPLY_ERROR)
-    link_restart(link, reply->str);
+    refused(link, reply->str);
   else if (is_replica(reply))
     link_restart(link, "it is a replica");
   else

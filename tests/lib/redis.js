@@ -14,10 +14,13 @@ export const users_file = new URL('../../deploy/redis/users.acl', import.meta.ur
 export const NODE_USER = 'parley:change-me';
 
 export class RedisServer {
-  // `aof`: 'no' (nothing is kept), 'everysec', 'always'.
-  static async start({ aof = 'no' } = {}) {
+  more = []; // settings
+
+  // `aof`: 'no' (nothing is kept), 'everysec', 'always'. `settings` go behind the usual ones.
+  static async start({ aof = 'no', settings = [] } = {}) {
     const server = new RedisServer();
     server.aof = aof;
+    server.more = settings;
     server.folder = temporary_folder('redis');
     server.port = await free_port();
     await server.launch();
@@ -30,7 +33,7 @@ export class RedisServer {
 
   settings() {
     const aof = this.aof === 'no' ? ['--appendonly', 'no'] : ['--appendonly', 'yes', '--appendfsync', this.aof];
-    return ['--port', this.port, '--bind', '127.0.0.1', '--dir', this.folder, '--save', '', '--aclfile', users_file, ...aof];
+    return ['--port', this.port, '--bind', '127.0.0.1', '--dir', this.folder, '--save', '', '--aclfile', users_file, ...aof, ...this.more];
   }
 
   // Starts the process (again), on the same port and folder.

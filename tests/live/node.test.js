@@ -10,6 +10,7 @@ import { Gateway, program } from '../lib/gateway.js';
 import { http } from '../lib/http.js';
 import { Child, children_of, temporary_folder } from '../lib/process.js';
 import { parse_metrics } from '../lib/prometheus.js';
+import { RedisServer } from '../lib/redis.js';
 import { waitFor } from '../lib/wait.js';
 import { World } from '../lib/world.js';
 
@@ -67,6 +68,32 @@ test('with no Redis named, the program works alone and keeps its data over a res
     await node.stop();
   }
 });
+
+// Who Redis refuses (a wrong password; a Redis without AUTH, which repeats what it was asked) is told so
+// once, however often it tries.
+for (const [why, reason, break_it] of [
+  ['a wrong password', 'WRONGPASS', null],
+  ['a Redis that knows no AUTH', 'AUTH is refused', ['--rename-command', 'AUTH', '']],
+]) {
+  test(`${why} is an error, once, and no password is logged`, options, async () => {
+    const redis = await RedisServer.start({ settings: break_it ?? [] });
+    const url = redis.url.replace(/:[^:@]*@/, ':open-sesame@');
+    const node = await Gateway.start({ redis: { url }, id: 'refused', ready: false });
+    try {
+      await waitFor('each link has tried thrice', () => {
+        return ['commands', 'bus'].every((link) => node.log().split(new RegExp(`redis_link_failed link=\\S*:${link}`)).length > 3);
+      });
+      const log = node.log().split('\n');
+      const errors = log.filter((line) => line.includes('event=redis_refuses'));
+      assert.equal(errors.length, 2, node.log());
+      for (const line of errors) assert.ok(line.includes('level=error') && line.includes(reason), line);
+      assert.ok(!node.log().includes('open-sesame'), node.log());
+    } finally {
+      await node.stop();
+      await redis.stop();
+    }
+  });
+}
 
 test('a private redis-server dies with a killed node, and its data is there again', options, async () => {
   const folder = temporary_folder('data');
