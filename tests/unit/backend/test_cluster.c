@@ -457,6 +457,54 @@ static void test_what_a_master_forgot_of_who_ended_is_said_again(void **state)
   WAIT(base, backend_ready(node.backend, NULL));
 }
 
+/* Of gw-2, which is dead: cleared away by gw-1. */
+static void reap_one(const char *session)
+{
+  int home = owner_of(key_slot(SLICE("parley:node:{gw-2}:sessions")));
+  int user = owner_of(slot_of("31")), nodes = owner_of(key_slot(SLICE("parley:nodes")));
+  size_t reaped = node.reaped.count;
+  redis_ask(&masters[user], "HSET parley:user:{31}:sessions %s %s", session, "gw-2 simple 1 ");
+  redis_ask(&masters[home], "HSET parley:node:{gw-2}:sessions %s %s", session, "simple 31");
+  redis_ask(&masters[nodes], "ZADD parley:nodes -1700000000000 gw-2");
+  WAIT(base, node.reaped.count == reaped + 1);
+  WAIT(base, strcmp(redis_ask(&masters[nodes], "ZSCORE parley:nodes gw-2"), "(nil)") == 0);
+  WAIT(base, strcmp(redis_ask(&masters[home], "EXISTS parley:node:{gw-2}:reaper"), "0") == 0);
+  assert_string_equal(redis_ask(&masters[user], "EXISTS parley:user:{31}:sessions"), "0");
+}
+
+static void forget_who_has_gone(int user, const char *session)
+{
+  redis_ask(&masters[user], "HSET parley:user:{31}:sessions %s %s", session, "gw-2 simple 1 ");
+}
+
+/* Two of a node that another cleared away: one is back with it, the other one is gone for ever. */
+static void test_what_a_master_forgot_of_who_was_reaped_is_said_again(void **state)
+{
+  (void)state;
+  int user = owner_of(slot_of("31"));
+  int home = owner_of(key_slot(SLICE("parley:node:{gw-2}:sessions")));
+  node_lease(&node);
+  WAIT(base, backend_ready(node.backend, NULL));
+  reap_one("gw-2-lives");
+  reap_one("gw-2-gone");
+  forget_who_has_gone(user, "gw-2-lives");
+  forget_who_has_gone(user, "gw-2-gone");
+  redis_ask(&masters[home], "HSET parley:node:{gw-2}:sessions gw-2-lives %s", "simple 31");
+  node.keeps_tickets = true;
+  redis_kill(&masters[user]);
+  WAIT(base, !backend_ready(node.backend, NULL));
+  redis_restart(&masters[user]);
+  WAIT(base, told_has(&node.reaped, " 31 gw-2-gone"));
+  assert_false(told_has(&node.reaped, " 31 gw-2-lives")); /* it was looked at before */
+  assert_string_equal(redis_ask(&masters[user], "HKEYS parley:user:{31}:sessions"), "gw-2-lives");
+  /* It came back just now: its node finds that it is missing, and joins it again. */
+  redis_ask(&masters[home], "HSET parley:node:{gw-2}:sessions gw-2-gone %s", "simple 31");
+  presence_reaped_finished(node.backend, node.ticket);
+  WAIT(base,
+       strcmp(redis_ask(&masters[home], "HKEYS parley:node:{gw-2}:sessions"), "gw-2-lives") == 0);
+  assert_int_equal(node.reaped.count, 3);
+}
+
 /* The probe has a channel at each: one that delivers nothing is found. */
 static void test_every_bus_link_is_probed(void **state)
 {
@@ -520,6 +568,7 @@ int main(void)
       TEST(test_freeing_while_calls_wait),
       TEST(test_one_master_is_away),
       TEST(test_what_a_master_forgot_of_who_ended_is_said_again),
+      TEST(test_what_a_master_forgot_of_who_was_reaped_is_said_again),
       TEST(test_a_new_master_takes_a_slot),
   };
   base = loop_new();
