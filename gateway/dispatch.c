@@ -63,6 +63,7 @@ static void pump(struct caller *caller);
 void command_done(struct task *task)
 {
   struct caller *caller = command_caller(task);
+  node_command_answered(task->node);
   task_free(task);
   if (!caller) return;
   caller->in_flight--;
@@ -319,6 +320,7 @@ static void go_on(struct caller *caller, enum err err)
     return;
   }
   caller->in_flight++;
+  metric_add(METRIC_COMMANDS_IN_FLIGHT, 1);
   command_finish_with(take_first(caller), err); /* pumps */
 }
 
@@ -382,6 +384,7 @@ static void begin(struct caller *caller, const struct command *command, struct t
 {
   enum err err = check_target(caller, command);
   caller->in_flight++;
+  metric_add(METRIC_COMMANDS_IN_FLIGHT, 1);
   if (err != ERR_OK)
     command_finish_with(task, err);
   else

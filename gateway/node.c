@@ -32,6 +32,8 @@ enum {
   WHEEL_SLOTS = 512,
   NODE_ID_BYTES = 192,
   SECONDS_A_DAY = 86400,
+  FLUSH_SHARE = 4, /* so much less than the flush before may the next one wait */
+  MOST_WAIT_US = 10000,
 };
 
 /* What only the node's own run needs. */
@@ -53,11 +55,16 @@ uint64_t node_wall_ms(void)
   return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-uint64_t node_monotonic_ms(void)
+static uint64_t monotonic_us(void)
 {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+  return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+uint64_t node_monotonic_ms(void)
+{
+  return monotonic_us() / 1000;
 }
 
 void node_timer_set(struct node *node, struct node_timer *timer, uint64_t delay_ms)
@@ -75,11 +82,29 @@ void node_flush_soon(struct node *node)
   event_active(node->flush, EV_TIMEOUT, 0);
 }
 
+void node_command_answered(struct node *node)
+{
+  metric_subtract(METRIC_COMMANDS_IN_FLIGHT, 1);
+  if (!metric_get(METRIC_COMMANDS_IN_FLIGHT)) node_flush_soon(node);
+}
+
+/* Who has many to write to has a long flush, and each receiver costs a send in it, however many
+ * frames go along. So what Redis is about to answer is waited for, for a share of that time. */
 static void on_flush(evutil_socket_t fd, short what, void *arg)
 {
+  struct node *node = arg;
   (void)fd;
   (void)what;
-  sessions_flush(arg);
+  uint64_t began_us = monotonic_us();
+  if (metric_get(METRIC_COMMANDS_IN_FLIGHT) && began_us < node->flush_from_us) {
+    struct timeval rest = {0, (suseconds_t)(node->flush_from_us - began_us)};
+    event_add(node->flush, &rest);
+    return;
+  }
+  sessions_flush(node);
+  uint64_t ended_us = monotonic_us();
+  uint64_t wait_us = (ended_us - began_us) / FLUSH_SHARE;
+  node->flush_from_us = ended_us + (wait_us < MOST_WAIT_US ? wait_us : MOST_WAIT_US);
 }
 
 /* ---- what the backend tells -------------------------------------------------------- */

@@ -50,6 +50,7 @@ struct node {
   struct guesses *guesses;
   struct settling *settlings; /* settle.h: a list */
   struct event *flush;        /* active once in a turn in which somebody got something */
+  uint64_t flush_from_us;     /* not before, while commands are in flight; monotonic */
   unsigned connections;       /* at the door and beyond */
   unsigned surplus;           /* of them over a limit (door.h) */
   uint64_t now_ms;            /* monotonic, as of the last tick: 100 ms coarse */
@@ -77,8 +78,11 @@ struct node_timer {
 void node_timer_set(struct node *node, struct node_timer *timer, uint64_t delay_ms);
 void node_timer_stop(struct node *node, struct node_timer *timer);
 
-/* sessions_flush at the end of this turn of the loop. */
+/* sessions_flush at the end of this turn of the loop, or a little later where that pays. */
 void node_flush_soon(struct node *node);
+
+/* One of METRIC_COMMANDS_IN_FLIGHT is. */
+void node_command_answered(struct node *node);
 
 /* Milliseconds since the epoch, for timestamps. */
 uint64_t node_wall_ms(void);

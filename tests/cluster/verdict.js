@@ -253,7 +253,7 @@ export function memory_kb({ world }) {
   });
 }
 
-const GAUGES = ['parley_sessions', 'parley_outbox_bytes', 'parley_outbox_blocked'];
+const GAUGES = ['parley_sessions', 'parley_outbox_bytes', 'parley_outbox_blocked', 'parley_commands_in_flight'];
 
 // Nobody is connected any more: nothing is held for anybody.
 export async function nodes_empty(play, { memory_before_kb, sanitized }) {

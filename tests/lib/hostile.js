@@ -10,7 +10,7 @@ import { scene } from './world.js';
 // What a node may keep of the worst of them: buffers that it reads into, what its allocator keeps.
 const KEPT_MIB = 32;
 // Nobody is there but who asks for the metrics.
-const AT_REST = { connections: 1, sessions: 0, outbox_bytes: 0, outbox_blocked: 0, handshakes_waiting: 0, worker_restarts_total: 0 };
+const AT_REST = { connections: 1, sessions: 0, outbox_bytes: 0, outbox_blocked: 0, commands_in_flight: 0, handshakes_waiting: 0, worker_restarts_total: 0 };
 
 async function not_at_rest(node) {
   const { samples } = parse_metrics(await node.metrics());
