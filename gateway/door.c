@@ -33,17 +33,7 @@ static void drop(struct door *door)
   lws_set_timeout(door->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
 }
 
-static void on_impatient(struct node *node, struct node_timer *timer)
-{
-  struct door *door = (struct door *)timer;
-  (void)node;
-  if (door->state == DOOR_ASKING)
-    door_refuse(door, ERR_UNAVAILABLE);
-  else if (door->state == DOOR_WAITING)
-    door_refuse(door, ERR_OVERLOADED);
-  else if (door->state == DOOR_NEW || door->state == DOOR_HTTP)
-    drop(door);
-}
+static void on_impatient(struct node *node, struct node_timer *timer);
 
 static void read_peer(struct door *door)
 {
@@ -152,6 +142,7 @@ static void answer_and_drop(struct door *door, enum err err)
                      "HTTP/1.1 %d %.*s\r\n%sConnection: close\r\nContent-Length: 0\r\n\r\n",
                      err_http_status(err), SLICE_ARG(err_code(err)),
                      http_may_retry(err_http_status(err)) ? HTTP_RETRY_AFTER : "");
+  node_timer_stop(door->node, &door->patience);
   metric_add_at(METRIC_HTTP_REQUESTS, err, 1);
   /* What is unread when a socket is closed resets the connection, and the answer with it. */
   while (recv(fd, unread, sizeof unread, MSG_DONTWAIT) == (ssize_t)sizeof unread) continue;
@@ -160,6 +151,29 @@ static void answer_and_drop(struct door *door, enum err err)
   shutdown(fd, SHUT_WR);
   loop_hold(door->wsi, true);
   lws_set_timeout(door->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LINGER_SECONDS);
+}
+
+/* Its head or its body, and nobody has answered it yet. */
+static bool waits_for_request(const struct door *door)
+{
+  char byte;
+  if (door->state == DOOR_HTTP) return !exchange_has_run(door->exchange);
+  return door->state == DOOR_NEW &&
+         recv(lws_get_socket_fd(door->wsi), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+static void on_impatient(struct node *node, struct node_timer *timer)
+{
+  struct door *door = (struct door *)timer;
+  (void)node;
+  if (door->state == DOOR_ASKING)
+    door_refuse(door, ERR_UNAVAILABLE);
+  else if (door->state == DOOR_WAITING)
+    door_refuse(door, ERR_OVERLOADED);
+  else if (waits_for_request(door)) /* RFC 9110, 15.5.9 */
+    answer_and_drop(door, ERR_REQUEST_TIMEOUT);
+  else if (door->state == DOOR_NEW || door->state == DOOR_HTTP)
+    drop(door);
 }
 
 /* libwebsockets reads it from here on, until the response is written. */

@@ -23,8 +23,7 @@ enum {
   RECEIVE_BYTES = 512,
   SERVICE_BYTES = 64 * 1024,
   HEAD_BYTES = 2 * REQUEST_HEAD_MAX_BYTES, /* with what it notes of each field */
-  HANDSHAKE_SECONDS = 10,
-  KEEPALIVE_SECONDS = 60,
+  PATIENCE_SECONDS = 60,                   /* libwebsockets', for anything: the door has less */
   SUBPROTOCOL_BYTES = 64,
 };
 
@@ -230,8 +229,9 @@ bool listener_start(struct node *node)
       .options = LWS_SERVER_OPTION_VALIDATE_UTF8 | LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME,
       .pt_serv_buf_size = SERVICE_BYTES,
       .max_http_header_data = HEAD_BYTES,
-      .timeout_secs = HANDSHAKE_SECONDS,
-      .keepalive_timeout = KEEPALIVE_SECONDS,
+      .timeout_secs = PATIENCE_SECONDS,
+      .timeout_secs_ah_idle = PATIENCE_SECONDS,
+      .keepalive_timeout = PATIENCE_SECONDS,
       .retry_and_idle_policy = &no_keepalive,
       .server_string = "parley",
       .gid = (gid_t)-1,
