@@ -94,6 +94,16 @@ static int on_receive(struct lws *wsi, void *in, size_t len)
                          lws_remaining_packet_payload(wsi));
 }
 
+/* RFC 6455, 5.5.1 and 7.4.2: a code has two bytes, and there is none from 5000 on. Of the others
+ * libwebsockets itself knows which no peer may send. */
+static int on_peer_close(struct lws *wsi, void *in, size_t len)
+{
+  enum { CODES_END = 5000 };
+  const unsigned char *code = in;
+  (void)wsi;
+  return len == 1 || (len > 1 && code[0] * 256 + code[1] >= CODES_END) ? -1 : 0;
+}
+
 static int on_pong(struct lws *wsi, void *in, size_t len)
 {
   struct session *session = session_of(wsi);
@@ -145,6 +155,7 @@ static const struct {
     {LWS_CALLBACK_RECEIVE, on_receive},
     {LWS_CALLBACK_SERVER_WRITEABLE, on_writable},
     {LWS_CALLBACK_RECEIVE_PONG, on_pong},
+    {LWS_CALLBACK_WS_PEER_INITIATED_CLOSE, on_peer_close},
     {LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED, on_new},
     {LWS_CALLBACK_HTTP_CONFIRM_UPGRADE, on_confirm_upgrade},
     {LWS_CALLBACK_ESTABLISHED, on_established},

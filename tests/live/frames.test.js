@@ -206,6 +206,7 @@ for (const [protocol, speaker] of Object.entries(speakers)) {
     'a pong of 126 bytes': [1002, (raw) => raw.send('x'.repeat(126), { opcode: OPCODE.pong })],
     'a close of 126 bytes': [1002, (raw) => close(raw, 3, 0xe8, ...Array(124).fill(0x61))],
     'a close of a long reason': [1002, (raw) => close(raw, 3, 0xe8, ...Array(5000).fill(0x61))],
+    'a close of one byte': [1002, (raw) => close(raw, 3)],
     'a close with a reason that is not UTF-8': [1002, (raw) => close(raw, 3, 0xe8, 0xff, 0xfe)],
     'a continuation of nothing': [1002, (raw) => raw.send('{}', { opcode: OPCODE.continuation })],
     'a new message inside of one': [1002, (raw) => {
@@ -216,7 +217,7 @@ for (const [protocol, speaker] of Object.entries(speakers)) {
   for (const opcode of [3, 4, 5, 6, 7, 11, 12, 13, 14, 15])
     closing[`opcode ${opcode}`] = [1002, (raw) => raw.send('{}', { opcode })];
   for (const rsv of [1, 2, 4, 7]) closing[`reserved bits ${rsv}`] = [1002, (raw) => raw.send('{}', { rsv })];
-  for (const code of [0, 999, 1004, 1005, 1006, 1015, 1016, 2999])
+  for (const code of [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535])
     closing[`a close with ${code}, which no peer may send`] = [1002, (raw) => close(raw, code >> 8, code & 255)];
 
   hostile('what breaks the WebSocket protocol closes, this connection only', async (stage) => {
