@@ -19,6 +19,7 @@ static void add(struct backend *backend, struct slice user, struct slice other, 
   store_key(backend->store, OWNER_USER, user, ":contacts");
   store_arg(backend->store, other);
   store_number(backend->store, CONTACTS_MAX);
+  store_promise(backend->store);
   store_send(backend->store, group_on_reply, group);
 }
 

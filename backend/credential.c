@@ -177,6 +177,7 @@ static void issue_key(struct issuing *issuing)
   store_arg(store, issuing->user);
   store_arg(store, SLICE("PX"));
   store_number(store, issuing->record.expires_ms - issuing->record.created_ms);
+  store_promise(store);
   store_send(store, on_key_kept, issuing);
   store_behind(store);
   send_issue(issuing);

@@ -189,6 +189,18 @@ static void write_number(struct text *out, enum owner_kind kind, uint64_t num)
   text_append_number(out, num);
 }
 
+static void claimed(struct claim_call *claim, enum err err)
+{
+  claim->done(claim->arg, err, claim->num, claim->uuid);
+  free(claim);
+}
+
+static void on_number_written(void *arg, enum err err, const struct redisReply *reply)
+{
+  (void)reply;
+  claimed(arg, err);
+}
+
 static void on_uuid_claimed(void *arg, enum err err, const struct redisReply *reply)
 {
   struct claim_call *claim = arg;
@@ -197,18 +209,18 @@ static void on_uuid_claimed(void *arg, enum err err, const struct redisReply *re
   if (err == ERR_OK) err = claim->err;
   if (err == ERR_OK && reply->type != REDIS_REPLY_NIL && !slice_equal(reply_slice(reply), owner))
     err = ERR_CONFLICT;
-  if (err == ERR_OK) {
-    struct text number = {0};
-    write_number(&number, claim->kind, claim->num);
-    store_begin_command(store, "SET", 2);
-    store_key(store, OWNER_NUMBER, text_slice(&number), "");
-    store_arg(store, owner);
-    store_send(store, NULL, NULL);
-    text_free(&number);
-    store_behind(store); /* the record, which `done` writes */
+  if (err != ERR_OK) {
+    claimed(claim, err);
+    return;
   }
-  claim->done(claim->arg, err, claim->num, claim->uuid);
-  free(claim);
+  struct text number = {0};
+  write_number(&number, claim->kind, claim->num);
+  store_begin_command(store, "SET", 2);
+  store_key(store, OWNER_NUMBER, text_slice(&number), "");
+  store_arg(store, owner);
+  store_promise(store);
+  store_send(store, on_number_written, claim);
+  text_free(&number);
 }
 
 static void on_number_taken(void *arg, enum err err, const struct redisReply *reply)
@@ -253,6 +265,7 @@ void directory_claim(struct backend *backend, enum owner_kind kind, struct slice
   store_arg(store, (struct slice){claim->owner, claim->owner_len});
   store_arg(store, SLICE("NX"));
   store_arg(store, SLICE("GET"));
+  store_promise(store);
   store_send(store, on_uuid_claimed, claim);
 }
 
@@ -324,6 +337,7 @@ static void on_claimed(void *arg, enum err err, uint64_t num, const char *uuid)
     store_arg(store, SLICE("created"));
     store_number(store, clock_wall_ms());
   }
+  store_promise(store);
   store_send(store, on_record_made, resolve);
 }
 

@@ -198,6 +198,7 @@ static void write_owner(struct waiting *waiting)
   text_append(&text, waiting->id);
   store_arg(store, text_slice(&text));
   text_free(&text);
+  store_promise(store);
   store_send(store, on_owner, waiting);
 }
 

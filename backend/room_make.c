@@ -98,6 +98,7 @@ static void on_record(void *arg, enum err err, const struct redisReply *reply)
   store_begin_command(store, "SADD", 2);
   store_key(store, OWNER_USER, new->owner, ":rooms");
   store_arg(store, new->id);
+  store_promise(store);
   store_send(store, group_on_reply, group);
 }
 

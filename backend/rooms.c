@@ -100,6 +100,7 @@ void room_send_listed(struct store *store, struct slice room, uint64_t num, stru
   store_name(store, "rooms");
   store_number(store, num);
   store_arg(store, room);
+  store_promise(store);
   store_send(store, group ? group_on_reply : NULL, group);
 }
 
@@ -108,6 +109,7 @@ void room_send_public(struct store *store, struct slice room, bool is_public, st
   store_begin_command(store, is_public ? "SADD" : "SREM", 2);
   store_name(store, "rooms:public");
   store_arg(store, room);
+  store_promise(store);
   store_send(store, group ? group_on_reply : NULL, group);
 }
 

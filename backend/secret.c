@@ -117,5 +117,6 @@ void secret_ask(struct backend *backend, secret_fn *done, void *arg)
   store_arg(store, slice_of(asking->made));
   store_arg(store, SLICE("NX"));
   store_arg(store, SLICE("GET"));
+  store_promise(store);
   store_send(store, on_secret, asking);
 }

@@ -209,6 +209,11 @@ void store_epoch(struct store *store)
   resp_end_line(&store->command);
 }
 
+void store_promise(struct store *store)
+{
+  if (store->detours) store->is_kept = true;
+}
+
 /* parley:blocks and parley:epoch:{parley:blocks}: one slot. */
 void store_begin_counter(struct store *store, const char *name, unsigned forgotten)
 {

@@ -119,6 +119,11 @@ void store_epoch(struct store *store);
  * `forgotten` ones where a master that was lost may have given them out. */
 void store_begin_counter(struct store *store, const char *name, unsigned forgotten);
 
+/* What was written is part of something that is promised, and another master's than that which is
+ * sent behind it: in a Redis Cluster replicas must have it, too, before it is answered. Elsewhere
+ * they have it with what comes behind. */
+void store_promise(struct store *store);
+
 /* What is sent next is carried out behind what was sent last, and answered behind it, also in
  * a Redis Cluster, where the two may be different masters' (there it waits for that answer; on
  * one link it is so anyway). */

@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "account.h"
 #include "bus.h"
 #include "bus_private.h"
 #include "keys.h"
 #include "store.h"
+#include "uuid.h"
 
 enum { MASTERS = 3, ALL = 4 }; /* the last one has no slots */
 
@@ -505,6 +507,117 @@ static void test_what_a_master_forgot_of_who_was_reaped_is_said_again(void **sta
   assert_int_equal(node.reaped.count, 3);
 }
 
+/* ---- parts at other masters ---------------------------------------------------------- */
+
+static void start_both(struct node *waiting)
+{
+  node_start_with(&node, base, url, "gw-1", node_limits());
+  WAIT(base, backend_ready(node.backend, NULL));
+  node_start_options(waiting, &(struct backend_options){.base = base,
+                                                        .redis = url,
+                                                        .redis_wait = 1,
+                                                        .prefix = "parley:",
+                                                        .node = "gw-2",
+                                                        .limits = node_limits()});
+  WAIT(base, backend_ready(waiting->backend, NULL));
+}
+
+/* The master `home` alone has a replica; that it gets one begins another term of it. */
+static void start_replica(struct redis *replica, int home)
+{
+  const char *extra[] = {"--port", "0", "--replicaof", "127.0.0.1", ports[home][0], NULL};
+  redis_start(replica, extra);
+  WAIT(base, strstr(redis_ask(&masters[home], "INFO replication"), "state=online"));
+}
+
+static int home_of_block(unsigned long block)
+{
+  char key[48];
+  snprintf(key, sizeof key, "parley:block:{%lu}", block);
+  return owner_of(key_slot(slice_of(key)));
+}
+
+/* Takes blocks until the next one's owner would be written elsewhere. */
+static void next_block_is_not_at(int home)
+{
+  struct redis *counter = &masters[owner_of(key_slot(SLICE("parley:blocks")))];
+  for (int i = 0;
+       !i || home_of_block(strtoul(redis_ask(counter, "GET parley:blocks"), NULL, 10) + 1) == home;
+       i++) {
+    char user[16];
+    snprintf(user, sizeof user, "taker%d", i);
+    assert_int_equal(push(&node, user, "", REST("x")).err, ERR_OK);
+  }
+}
+
+/* A user there whose UUID is written elsewhere. */
+static void find_user(int home, char user[16])
+{
+  for (int i = 0;; i++) {
+    char uuid[UUID_TEXT_BYTES + 1], key[80];
+    snprintf(user, 16, "new%d", i);
+    uuid_of("user", slice_of(user), uuid);
+    snprintf(key, sizeof key, "parley:uuid:{%s}", uuid);
+    if (owner_of(slot_of(user)) == home && owner_of(key_slot(slice_of(key))) != home) return;
+  }
+}
+
+static void on_issued(void *arg, const struct issued *issued)
+{
+  struct outcome *outcome = arg;
+  outcome->err = issued->err;
+  outcome->done = true;
+}
+
+static size_t issue_keys(struct node *waiting, const char *user, size_t count)
+{
+  size_t issued = 0;
+  for (size_t i = 0; i < count; i++) {
+    struct outcome outcome = {0};
+    credential_issue(waiting->backend, slice_of(user), CREDENTIAL_IS_KEY, 1, on_issued, &outcome);
+    WAIT(base, outcome.done);
+    if (outcome.err != ERR_OK) assert_int_equal(outcome.err, ERR_UNAVAILABLE);
+    issued += outcome.err == ERR_OK;
+  }
+  return issued;
+}
+
+/* Of the user's keys, those whose own entry stands there. */
+static size_t count_keys_at(int home, const char *user)
+{
+  size_t count = 0;
+  char ids[1024], *rest = ids;
+  snprintf(ids, sizeof ids, "%s", redis_ask(&masters[home], "HKEYS parley:user:{%s}:keys", user));
+  for (const char *id; (id = strtok_r(rest, " \n", &rest));) {
+    char key[80];
+    snprintf(key, sizeof key, "parley:key:{%s}", id);
+    count += owner_of(key_slot(slice_of(key))) == home;
+  }
+  return count;
+}
+
+static void test_what_has_parts_elsewhere_is_promised_when_replicas_have_all(void **state)
+{
+  (void)state;
+  struct node waiting;
+  struct redis replica;
+  char user[16];
+  int home = owner_of(slot_of("31"));
+  node_end(&node);
+  start_replica(&replica, home);
+  start_both(&waiting);
+  next_block_is_not_at(home);
+  assert_int_equal(push(&waiting, "31", "", REST("x")).err, ERR_UNAVAILABLE);
+  assert_string_equal(redis_ask(&masters[home], "EXISTS parley:user:{31}:unread"), "0");
+  find_user(home, user);
+  assert_int_equal(resolve(&waiting, OWNER_USER, user, true).err, ERR_UNAVAILABLE);
+  assert_int_equal(resolve(&node, OWNER_USER, user, true).err, ERR_OK);
+  size_t issued = issue_keys(&waiting, user, 6);
+  assert_int_equal(count_keys_at(home, user), issued);
+  node_end(&waiting);
+  redis_end(&replica);
+}
+
 /* The probe has a channel at each: one that delivers nothing is found. */
 static void test_every_bus_link_is_probed(void **state)
 {
@@ -569,6 +682,7 @@ int main(void)
       TEST(test_one_master_is_away),
       TEST(test_what_a_master_forgot_of_who_ended_is_said_again),
       TEST(test_what_a_master_forgot_of_who_was_reaped_is_said_again),
+      TEST(test_what_has_parts_elsewhere_is_promised_when_replicas_have_all),
       TEST(test_a_new_master_takes_a_slot),
   };
   base = loop_new();
