@@ -71,6 +71,14 @@ export class Actor {
     }
   }
 
+  // From now on no order is owed among what is under way, and what is said until the function that
+  // this gives is called.
+  unorder() {
+    const [oldest] = this.outstanding.values();
+    const first = oldest?.number ?? this.#made;
+    return () => this.play.history.unorder(this.user, first, this.#made - 1);
+  }
+
   // Everything said has an outcome.
   get is_settled() {
     this.#sweep();

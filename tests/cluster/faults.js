@@ -12,6 +12,7 @@ import { pause, waitFor, within } from '../lib/wait.js';
 
 const DRAIN_MS = 20000;
 const SLOTS_AT_ONCE = 4;
+const SCRIPTS_MS = 2000; // somebody says something to every master
 
 async function drain(play, node, ms) {
   if (!node.running) return;
@@ -43,6 +44,12 @@ async function aof_bytes({ folder }) {
 }
 
 const tell_redis = (play, ...words) => play.redis_servers().map((server) => server.command(...words).catch(() => {}));
+
+// Of a server that does not answer: none.
+async function script_counts(play) {
+  const infos = await Promise.all(tell_redis(play, 'INFO', 'memory'));
+  return infos.map((info) => Number(/number_of_cached_scripts:(\d+)/.exec(info)?.[1] ?? 0));
+}
 
 export const FAULTS = {
   // What it had written and hangs in the cable arrives when that goes on.
@@ -137,8 +144,15 @@ export const FAULTS = {
     }
   },
 
+  // Until some node has loaded them again what one sends may overtake what it sent before
+  // (operations.md).
   async flush_scripts(play) {
+    const unordered = play.actors.map((actor) => actor.unorder());
+    const before = await script_counts(play);
     await Promise.all(tell_redis(play, 'SCRIPT', 'FLUSH'));
+    const are_back = async () => (await script_counts(play)).every((count, i) => count >= before[i]);
+    await waitFor('the scripts are there again', are_back, SCRIPTS_MS).catch(() => {});
+    for (const done of unordered) done();
   },
 
   async kill_commands(play) {

@@ -18,6 +18,7 @@ export class History {
   #twice = []; // {label, message, masters: how many took over in between}
   #conversations = new Map(); // message -> where it was said
   #doubts = new Map(); // sender -> [[first number, last number]]
+  #unordered = new Map(); // the same, of order alone
   #abandoned = new Set();
 
   // `message` is sent for the first time, into `conversation`.
@@ -44,8 +45,12 @@ export class History {
   // What `sender` sent from number `first` to `last` lies around a failure: some of it was
   // sent again, behind what came after it.
   doubt(sender, first, last) {
-    const ranges = this.#doubts.get(sender) ?? [];
-    this.#doubts.set(sender, [...ranges, [first, last]]);
+    add_range(this.#doubts, sender, first, last);
+  }
+
+  // All of it was sent once, and no order is promised among it.
+  unorder(sender, first, last) {
+    add_range(this.#unordered, sender, first, last);
   }
 
   // Nobody knows what becomes of it, and it is not sent again: its order is open.
@@ -111,7 +116,7 @@ export class History {
         const [sender, number] = split(message);
         const key = `${sender} ${this.#conversations.get(message) ?? ''}`;
         const numbers = before.get(key) ?? [];
-        const later = numbers.find((other) => other > number && !this.#excused(sender, number, other));
+        const later = numbers.find((other) => other > number && !this.#order_is_open(sender, number, other));
         if (later !== undefined) faults.push(`${label} was shown ${message} after ${sender}/${later}`);
         before.set(key, [...numbers, number].sort((a, b) => b - a).slice(0, 200));
       }
@@ -155,9 +160,21 @@ export class History {
 
   #excused(sender, number, other) {
     if (this.#abandoned.has(`${sender}/${number}`) || this.#abandoned.has(`${sender}/${other}`)) return true;
-    const within = (first, last) => number >= first && number <= last && other >= first && other <= last;
-    return (this.#doubts.get(sender) ?? []).some(([first, last]) => within(first, last));
+    return has_both(this.#doubts, sender, number, other);
   }
+
+  #order_is_open(sender, number, other) {
+    return this.#excused(sender, number, other) || has_both(this.#unordered, sender, number, other);
+  }
+}
+
+function add_range(ranges, sender, first, last) {
+  ranges.set(sender, [...(ranges.get(sender) ?? []), [first, last]]);
+}
+
+function has_both(ranges, sender, number, other) {
+  const within = (each, first, last) => each >= first && each <= last;
+  return (ranges.get(sender) ?? []).some(([first, last]) => within(number, first, last) && within(other, first, last));
 }
 
 function split(message) {

@@ -51,6 +51,19 @@ test('the order of a sender is that of each conversation', options, () => {
   assert.match(history.order_faults()[0], /a\/1 after a\/3/);
 });
 
+test('where no order is promised none is asked for, and nothing else is excused', options, () => {
+  const history = new History();
+  history.lossy = true;
+  for (let i = 0; i < 4; i++) history.say(`a/${i}`, 'bob');
+  history.unorder('a', 1, 2);
+  shown(history, 'bob', 'a/0', 'a/2', 'a/1', 'a/3');
+  assert.deepEqual(history.order_faults(), []);
+  shown(history, 'bob', 'a/3', 'a/2');
+  assert.match(history.order_faults()[0], /a\/2 after a\/3/);
+  shown(history, 'carol', 'a/1', 'a/1');
+  assert.equal(history.twice_faults().length, 1);
+});
+
 test('what failed on the way may come behind what was sent until then, and not behind later ones', options, () => {
   const history = new History();
   for (let i = 0; i < 6; i++) history.say(`a/${i}`, 'bob');
