@@ -50,12 +50,20 @@ export async function all_outcomes(play) {
 
 const is_away = (play, line) => play.away.some((user) => line.endsWith(` for ${user}`));
 
+// What stands in a room's log below those who have come since (RESULTS.md, Sentinel).
+async function kept_below(play, messages) {
+  const few = messages.filter((message) => play.history.may_be_below(message));
+  if (!few.length) return new Set();
+  const logs = await Promise.all(['lobby', 'den'].map((room) => log_of(play, room)));
+  return new Set(few.filter((message) => logs.some((log) => log.has(message))));
+}
+
 export async function all_shown(play) {
-  await none_left(
-    'all that was acknowledged is shown',
-    () => play.history.missing().filter((line) => !is_away(play, line)),
-    SETTLE_MS,
-  );
+  await none_left('all that was acknowledged is shown', async () => {
+    const missing = play.history.missing().filter((line) => !is_away(play, line));
+    const below = await kept_below(play, missing.map((line) => line.split(' ')[0]));
+    return missing.filter((line) => !below.has(line.split(' ')[0]));
+  }, SETTLE_MS);
 }
 
 // Of those who were never there, everything acknowledged waits in Redis, in the order of its stamps.

@@ -17,6 +17,8 @@ export class History {
   masters = 0; // how often another master may have taken over
   #twice = []; // {label, message, masters: how many took over in between}
   #conversations = new Map(); // message -> where it was said
+  #begun = new Map(); // message -> `masters` when it was sent first
+  #resent = new Map(); // message -> how many masters may have taken over until it was acknowledged
   #doubts = new Map(); // sender -> [[first number, last number]]
   #unordered = new Map(); // the same, of order alone
   #abandoned = new Set();
@@ -24,6 +26,7 @@ export class History {
   // `message` is sent for the first time, into `conversation`.
   say(message, conversation) {
     this.#conversations.set(message, conversation);
+    this.#begun.set(message, this.masters);
   }
 
   // Whether it was said to a user, and not in a room.
@@ -34,6 +37,7 @@ export class History {
   // `receivers`: who is owed it; one, or a list.
   acknowledge(message, receivers) {
     this.acknowledged.set(message, [receivers].flat());
+    this.#resent.set(message, this.masters - this.#begun.get(message));
   }
 
   // It was not promised after all, and is not sent again.
@@ -84,6 +88,12 @@ export class History {
       messages.push(message);
       this.shown.get(receiver).add(message);
     };
+  }
+
+  // Sent again behind a failure, in a room, and a master that was one when it was sent first may be one
+  // again: it may have kept the message, below what it has taken since those came who are there now.
+  may_be_below(message) {
+    return this.lossy && !this.direct(message) && this.#resent.get(message) > 1 && this.#sent_again(message);
   }
 
   // Acknowledged, and never shown to whom they were for.

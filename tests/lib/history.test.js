@@ -19,6 +19,22 @@ test('what is acknowledged and not shown is missing, for each who is owed it', o
   assert.deepEqual(history.missing(), ['a/0 for carol', 'a/1 for bob']);
 });
 
+test('what a master kept that is one again may be below what a room is shown by now', options, () => {
+  const history = new History();
+  history.lossy = true;
+  for (const [message, to] of [['a/0', '#den'], ['a/1', '#den'], ['a/2', 'bob']]) history.say(message, to);
+  history.doubt('a', 0, 0);
+  history.doubt('a', 2, 2);
+  history.masters = 2;
+  for (const message of ['a/0', 'a/1', 'a/2']) history.acknowledge(message, 'bob');
+  assert.deepEqual(['a/0', 'a/1', 'a/2'].map((message) => history.may_be_below(message)), [true, false, false]);
+  history.say('b/0', '#den');
+  history.doubt('b', 0, 0);
+  history.masters = 3;
+  history.acknowledge('b/0', 'bob');
+  assert.ok(!history.may_be_below('b/0'), 'one master came, and knew nothing of it');
+});
+
 test('twice on one connection is a fault, on two it is none', options, () => {
   const history = new History();
   shown(history, 'bob', 'a/0');
