@@ -331,5 +331,6 @@ struct backend_counts backend_counts(const struct backend *backend)
       .bus_ups = bus.ups,
       .command_up = store_is_whole(backend->store),
       .bus_up = bus_is_whole(backend->bus),
+      .lag_us = probe_lag_us(backend->probe),
   };
 }

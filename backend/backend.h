@@ -99,6 +99,7 @@ struct backend_counts {
   uint64_t commands, failures;   /* of the command link */
   uint64_t command_ups, bus_ups; /* times that each link came up */
   bool command_up, bus_up;
+  uint64_t lag_us; /* from publishing to hearing, see probe_lag_us */
 };
 
 struct backend_counts backend_counts(const struct backend *backend);

@@ -14,6 +14,14 @@ static inline uint64_t clock_now_ms(void)
   return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* Microseconds that never run backwards. */
+static inline uint64_t clock_now_us(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 /* Milliseconds since the epoch, as coarse. */
 static inline uint64_t clock_wall_ms(void)
 {

@@ -27,6 +27,8 @@ struct sounding {
   struct text channel; /* empty: nobody is there, or nobody with a slot */
   uint64_t heard_ms;   /* when the last one came back; 0: none yet */
   uint64_t missing_ms; /* since when what was published does not come back; 0: it does */
+  uint64_t sent_us;    /* when the oldest one that has not come back was sent; 0: all have */
+  uint64_t lag_us;     /* what the last one took that came back */
 };
 
 struct probe {
@@ -75,7 +77,7 @@ static void follow(struct sounding *sounding)
   text_reset(channel);
   sounding->missing_ms = 0;
   if (!has_slots(probe->topology, sounding->place)) {
-    sounding->heard_ms = 0;
+    sounding->heard_ms = sounding->sent_us = sounding->lag_us = 0;
     return;
   }
   for (unsigned number = 0; number < NUMBERS_MAX; number++) {
@@ -120,6 +122,7 @@ static void sound(struct sounding *sounding)
   text_append(&probe->line, PROBE_PREFIX);
   text_append_number(&probe->line, clock_wall_ms());
   text_append_char(&probe->line, '}');
+  if (!sounding->sent_us) sounding->sent_us = clock_now_us();
   store_begin_publish(store, text_slice(&sounding->channel), text_slice(&probe->line));
   store_send(store, on_published, sounding);
 }
@@ -154,7 +157,21 @@ bool probe_heard(struct probe *probe, struct slice channel, struct slice payload
   if (!sounding) return topology_is_cluster(probe->topology); /* of a channel of before */
   sounding->heard_ms = clock_now_ms();
   sounding->missing_ms = 0;
+  if (sounding->sent_us) sounding->lag_us = clock_now_us() - sounding->sent_us;
+  sounding->sent_us = 0;
   return true;
+}
+
+uint64_t probe_lag_us(const struct probe *probe)
+{
+  uint64_t worst_us = 0, now_us = clock_now_us();
+  for (size_t i = 0; i < probe->count; i++) {
+    const struct sounding *sounding = probe->soundings[i];
+    uint64_t waited_us = sounding->sent_us ? now_us - sounding->sent_us : 0;
+    uint64_t lag_us = waited_us > sounding->lag_us ? waited_us : sounding->lag_us;
+    if (lag_us > worst_us) worst_us = lag_us;
+  }
+  return worst_us;
 }
 
 static bool is_proven(const struct sounding *sounding)

@@ -32,6 +32,10 @@ void probe_bus_changed(struct probe *probe, size_t place);
 /* True when the publication was one of ours, which nobody else needs to see. */
 bool probe_heard(struct probe *probe, struct slice channel, struct slice payload);
 
+/* Microseconds, of the slowest master: what the last one took from being published to coming back,
+ * or, where that is more, since when one does not. */
+uint64_t probe_lag_us(const struct probe *probe);
+
 /* One came back within the last 3 s, from each master. */
 bool probe_proven(const struct probe *probe);
 

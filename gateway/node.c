@@ -239,6 +239,7 @@ static void count_redis(struct run *run, struct backend_counts now)
   metric_add(METRIC_REDIS_ERRORS, now.failures - last->failures);
   metric_set_at(METRIC_REDIS_LINK_UP, METRIC_LINK_COMMAND, now.command_up);
   metric_set_at(METRIC_REDIS_LINK_UP, METRIC_LINK_BUS, now.bus_up);
+  metric_set(METRIC_REDIS_LAG_US, now.lag_us);
   /* The first time is no coming back. */
   if (last->command_ups)
     metric_add_at(METRIC_REDIS_RECONNECTS, METRIC_LINK_COMMAND,

@@ -60,7 +60,7 @@ static void test_channels_are_any_bytes(void **state)
   WAIT(base, node.messages.count == 1);
 }
 
-enum { MANY = 3000 };
+enum { MANY = 3000, SECOND_US = 1000000 };
 
 static struct slice many(int number)
 {
@@ -137,6 +137,7 @@ static void test_a_deaf_bus_is_restarted(void **state)
   (void)state;
   node_hear(&node, "parley:user:{31}");
   WAIT(base, backend_ready(node.backend, NULL));
+  assert_true(backend_counts(node.backend).lag_us > 0);
   /* As if Redis had forgotten a subscription of a connection that lives on. */
   struct slice own = SLICE("parley:node:{gw-1}");
   bus_unsubscribe(node.backend, own);
@@ -146,8 +147,10 @@ static void test_a_deaf_bus_is_restarted(void **state)
   bus_subscribe(node.backend, SLICE("parley:user:{32}")); /* the connection is up, and works */
   WAIT(base, told_has(&node.subscribed, "parley:user:{32}"));
   WAIT(base, node.bus_lost == 1); /* and is restarted, for what is published does not come back */
+  assert_true(backend_counts(node.backend).lag_us > 2 * SECOND_US);
   bus_subscribe(node.backend, own);
   WAIT(base, backend_ready(node.backend, NULL));
+  WAIT(base, backend_counts(node.backend).lag_us < SECOND_US);
   WAIT(base, subscribers("parley:user:{31}") == 1);
 }
 
