@@ -125,7 +125,7 @@ void census_nodes(struct backend *backend, nodes_fn *done, void *arg)
 
 /* ---- one session -------------------------------------------------------------------- */
 
-/* "<node>-<base36>"; a node's name may hold a '-' itself. */
+/* "<node>-<run>.<handle>"; a node's name may hold a '-' itself. */
 static struct slice node_of(struct slice session)
 {
   const char *end = session.len ? memrchr(session.data, '-', session.len) : NULL;

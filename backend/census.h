@@ -36,7 +36,7 @@ typedef void sessions_fn(void *arg, enum err err, const struct session_record *s
 void census_sessions(struct backend *backend, struct slice cursor, unsigned count,
                      sessions_fn *done, void *arg);
 
-/* By its id, "<node>-<base36>". ERR_NOT_FOUND. */
+/* By its id, "<node>-<run>.<handle>". ERR_NOT_FOUND. */
 typedef void session_fn(void *arg, enum err err, const struct session_record *session);
 void census_find(struct backend *backend, struct slice id, session_fn *done, void *arg);
 

@@ -19,17 +19,24 @@ void muster_remove(struct node *node, struct mustered *entry)
   entry->session = (struct slice){0};
 }
 
+static bool is_on_the_way_out(const struct node *node, struct slice session)
+{
+  struct mustered *entry;
+  HASH_FIND(hh, node->muster, session.data, session.len, entry);
+  return entry;
+}
+
 static void forget(struct session *session, void *arg)
 {
   (void)arg;
-  session->mustered.seen = false;
+  session->mustered = false;
 }
 
 /* One that joins right now, or is to, stands there soon. */
 static void call_back(struct session *session, void *arg)
 {
   unsigned *missing = arg;
-  if (session->mustered.seen || !session->joined || session->joining) return;
+  if (session->mustered || !session->joined || session->joining) return;
   if (session->rejoins || session->state == SESSION_CLOSING) return;
   ++*missing;
   session->arrived = false; /* what else is written behind it may be missing, too */
@@ -42,10 +49,9 @@ void muster_part(void *arg, const struct presence_part *part)
   if (part->first) sessions_each(node, forget, NULL);
   for (size_t i = 0; i < part->count; i++) {
     struct presence_slot *slot = &part->slots[i];
-    struct mustered *entry;
-    HASH_FIND(hh, node->muster, slot->session.data, slot->session.len, entry);
-    slot->ours = entry;
-    if (entry) entry->seen = true;
+    struct session *session = session_by_id(node, slot->session);
+    if (session) session->mustered = true;
+    slot->ours = session || is_on_the_way_out(node, slot->session);
   }
   if (!part->last) return;
   unsigned missing = 0;

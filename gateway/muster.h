@@ -4,7 +4,6 @@
 #ifndef PARLEY_GATEWAY_MUSTER_H
 #define PARLEY_GATEWAY_MUSTER_H
 
-#include <stdbool.h>
 #include <uthash.h>
 
 #include "base/slice.h"
@@ -12,11 +11,11 @@
 struct node;
 struct presence_part;
 
-/* One entry, inside of what it is about. */
+/* Sessions are found by their ids. Of those that are on the way out each has an entry, inside of
+ * what it is about. */
 struct mustered {
   UT_hash_handle hh;
   struct slice session; /* its owner's; lives as long as the entry is on the roll */
-  bool seen;            /* it stands in Redis, as far as was looked this time */
 };
 
 void muster_add(struct node *node, struct mustered *entry, struct slice session);

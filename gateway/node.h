@@ -43,7 +43,7 @@ struct node {
   struct hub *hub;
   struct attendance *attendance;
   struct acquaintance *acquaintance;
-  struct mustered *muster; /* muster.h: a table, NULL while it is empty */
+  struct mustered *muster; /* muster.h: those on the way out; a table, NULL while empty */
   struct wheel wheel;      /* every coarse timer of the node; 100 ms ticks */
   struct address_counts addresses;
   struct pace *pace;

@@ -26,19 +26,20 @@
 enum {
   WRITE_BYTES = 64 * 1024, /* several frames in one write */
   CLOSE_SECONDS = 5,       /* so long a peer may take to read its close frame */
-  NUMBER_TEXT_BYTES = 16,
+  NUMBER_TEXT_BYTES = 16,  /* of a number in base 36, with its mark */
+  ID_NUMBERS_BYTES = 2 * NUMBER_TEXT_BYTES,
 };
 
 struct sessions {
   size_t count;
-  uint64_t next_id;
+  uint64_t since_ms; /* when this run of the node began: part of its sessions' ids */
   struct session *first_dirty;
 };
 
 struct sessions *sessions_new(void)
 {
   struct sessions *sessions = memory_zalloc(sizeof *sessions);
-  sessions->next_id = node_wall_ms() * 1000; /* never one of an earlier run of this node */
+  sessions->since_ms = node_wall_ms();
   return sessions;
 }
 
@@ -74,39 +75,59 @@ void sessions_each(struct node *node, void (*call)(struct session *session, void
   callers_each(node, call_session, &(struct each_session){call, arg});
 }
 
-/* ---- beginning and end ------------------------------------------------------------- */
+/* ---- ids --------------------------------------------------------------------------- */
 
-static struct slice append_id(char **next, struct node *node)
+static size_t put_base36(char **next, char mark, uint64_t number)
 {
   static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
   char text[NUMBER_TEXT_BYTES];
   size_t at = sizeof text;
-  for (uint64_t number = node->sessions->next_id++; number; number /= 36)
-    text[--at] = digits[number % 36];
-  text[--at] = '-';
+  for (; number; number /= 36) text[--at] = digits[number % 36];
+  text[--at] = mark;
+  return slice_put(next, (struct slice){text + at, sizeof text - at}).len;
+}
+
+/* "<node>-<run>.<handle>": the handle is nobody else's in this run of the node, and the run, by
+ * when it began, is no other one's. */
+static struct slice append_id(char **next, const struct node *node, uint64_t handle)
+{
   struct slice id = slice_put(next, slice_of(node->id));
-  id.len += slice_put(next, (struct slice){text + at, sizeof text - at}).len;
+  id.len += put_base36(next, '-', node->sessions->since_ms);
+  id.len += put_base36(next, '.', handle);
   return id;
 }
+
+struct session *session_by_id(struct node *node, struct slice id)
+{
+  char text[NUMBER_TEXT_BYTES];
+  const char *mark = id.len ? memrchr(id.data, '.', id.len) : NULL;
+  size_t digits = mark ? (size_t)(id.data + id.len - mark) - 1 : sizeof text;
+  if (digits >= sizeof text) return NULL;
+  memcpy(text, mark + 1, digits);
+  text[digits] = '\0';
+  struct session *session = session_find(node, strtoull(text, NULL, 36));
+  return session && slice_equal(session->caller.id, id) ? session : NULL;
+}
+
+/* ---- beginning and end ------------------------------------------------------------- */
 
 struct session *session_new(struct node *node, const struct protocol *protocol,
                             const struct claim *claim)
 {
-  size_t bytes = strlen(node->id) + NUMBER_TEXT_BYTES + claim->device.len + claim->room.len;
+  size_t bytes = strlen(node->id) + ID_NUMBERS_BYTES + claim->device.len + claim->room.len;
   struct session *session = memory_zalloc(sizeof *session + bytes);
   char *next = session->memory;
   session->caller.node = node;
   session->caller.protocol = protocol;
   session->caller.protocol_index = metric_protocol_index(protocol);
-  session->caller.id = append_id(&next, node);
+  session->caller.session = session;
+  session->caller.answer = dispatch_reply;
+  caller_add(&session->caller);
+  session->caller.id = append_id(&next, node, session->caller.handle);
   session->caller.user.kind = PARTY_USER;
   session->device = slice_put(&next, claim->device);
   session->room = slice_put(&next, claim->room);
   session->opened_ms = session->heard_ms = node->now_ms;
-  session->caller.session = session;
-  session->caller.answer = dispatch_reply;
-  caller_add(&session->caller);
-  muster_add(node, &session->mustered, session->caller.id);
   node->sessions->count++;
   return session;
 }
@@ -218,7 +239,6 @@ void session_free(struct session *session)
     metric_add_at(METRIC_CLOSES, session->reason, 1);
     log_close(session);
   }
-  muster_remove(node, &session->mustered);
   if (session->joined || session->joining) attendance_depart(session);
   node_timer_stop(node, &session->timer);
   dispatch_forget(&session->caller);

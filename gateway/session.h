@@ -18,7 +18,6 @@
 #include "hub.h"
 #include "identity.h"
 #include "limit.h"
-#include "muster.h"
 #include "node.h"
 #include "outbox.h"
 #include "protocol.h"
@@ -34,10 +33,9 @@ enum session_state { SESSION_JOINING, SESSION_JOINED, SESSION_OPEN, SESSION_CLOS
 
 struct session {
   struct node_timer timer; /* OPEN: heartbeats and proofs; first, for its call */
-  struct caller caller;    /* who it is to dispatch; its id is "<node>-<base36>" */
-  struct mustered mustered;
-  struct lws *wsi;   /* from the upgrade on */
-  struct door *door; /* until then */
+  struct caller caller;    /* who it is to dispatch; its id is "<node>-<run>.<handle>" */
+  struct lws *wsi;         /* from the upgrade on */
+  struct door *door;       /* until then */
   struct slice device, room;
   struct slice credential; /* id of the one that it came in with; empty: none */
   uint64_t expires_ms;     /* that one's end, wall clock; 0: none */
@@ -69,6 +67,7 @@ struct session {
   bool in_frame; /* more of the current frame is to come */
   bool reading_paused;
   bool attends;          /* the lobby may have been told of it: its end is told as well */
+  bool mustered;         /* it stands in Redis, as far as was looked this time (muster.c) */
   bool arrived;          /* the lobby was told, or is being told */
   bool greeted;          /* and it was told itself */
   bool rejoins;          /* is to join again (admission.c) */
@@ -84,8 +83,9 @@ struct sessions *sessions_new(void);
 void sessions_free(struct sessions *sessions);
 size_t sessions_count(const struct sessions *sessions);
 
-/* NULL when it is gone. */
+/* NULL when it is gone, or never was. */
 struct session *session_find(struct node *node, uint64_t handle);
+struct session *session_by_id(struct node *node, struct slice id);
 
 /* Calls `call` for every session; it may close any. */
 void sessions_each(struct node *node, void (*call)(struct session *session, void *arg), void *arg);

@@ -104,6 +104,30 @@ heals('back with nothing: a Redis that keeps nothing was restarted', async () =>
   }
 });
 
+heals('forgot a session, and remembers one of another run with the same handle', async () => {
+  const world = await World.start({ nodes: 1, node: { flags: ['--lease-ms', 1000] } });
+  try {
+    const alice = await MessagingClient.open(world.nodes[0], 'alice');
+    const [hash] = await world.redis.keys('parley:node:*:sessions');
+    const [session] = Object.keys(await world.redis.hash(hash));
+    const ghost = session.replace(/[0-9a-z]+(?=\.[0-9a-z]+$)/, 'earlier');
+    assert.notEqual(ghost, session);
+    await world.redis.command('HSET', hash, ghost, 'messaging bob');
+    await world.redis.command('HDEL', hash, session);
+    await waitFor('who lives stands there, and nobody else', async () => {
+      const there = Object.keys(await world.redis.hash(hash));
+      return there.length === 1 && there[0] === session;
+    });
+    await alice.close();
+    world.watch.check();
+  } catch (error) {
+    error.message += `\n${world.logs()}`;
+    throw error;
+  } finally {
+    await world.stop();
+  }
+});
+
 heals('hung: unavailable after two seconds, and sending again is safe', async (stage) => {
   const alice = await stage.messaging(0, 'alice');
   const bob = await stage.messaging(1, 'bob');
