@@ -53,30 +53,31 @@ struct session {
   uint64_t opened_ms, heard_ms; /* monotonic */
   uint64_t since_ms;            /* when it joined first, by Redis' clock */
   uint64_t heartbeat_ms;        /* when the newest of the unanswered heartbeats was sent */
+  uint64_t pinged_seq;          /* the payload of the ping that is out */
+  struct barred *barred;        /* rooms that its user was put out of */
   uint32_t frames_in, frames_out;
-  uint8_t state;                         /* enum session_state */
-  uint8_t reason;                        /* enum err, of CLOSING */
-  uint64_t pinged_seq;                   /* the payload of the ping that is out */
-  uint8_t unanswered;                    /* heartbeats */
-  bool joining, joined;                  /* presence_join is under way; was done */
-  bool dirty, blocked;                   /* blocked: the socket takes no more */
-  bool ping_out;                         /* one ping at a time */
-  bool proof_wanted, proof_wanted_later; /* something stored was written that a pong would prove */
+  /* Small ones together: each connection has them. */
+  uint8_t state;         /* enum session_state */
+  uint8_t reason;        /* enum err, of CLOSING */
+  uint8_t unanswered;    /* heartbeats */
   uint8_t message_error; /* enum err: the rest of this message is dropped, then answered so */
   bool message_binary;
   bool in_frame; /* more of the current frame is to come */
   bool reading_paused;
-  bool attends;          /* the lobby may have been told of it: its end is told as well */
-  bool mustered;         /* it stands in Redis, as far as was looked this time (muster.c) */
-  bool arrived;          /* the lobby was told, or is being told */
-  bool greeted;          /* and it was told itself */
-  bool rejoins;          /* is to join again (admission.c) */
-  bool rooms_changed;    /* since it joined last, by an event */
-  bool close_said;       /* the close frame is on its way */
-  struct barred *barred; /* rooms that its user was put out of */
-  bool room_allowed;     /* the claim's room is one that its user may hear */
-  bool rooms_asked;      /* JOINED, and waits until all its subscriptions know where to begin */
-  char memory[];         /* id, user, device and room stand here */
+  bool joining, joined;                  /* presence_join is under way; was done */
+  bool dirty, blocked;                   /* blocked: the socket takes no more */
+  bool ping_out;                         /* one ping at a time */
+  bool proof_wanted, proof_wanted_later; /* something stored was written that a pong would prove */
+  bool attends;       /* the lobby may have been told of it: its end is told as well */
+  bool mustered;      /* it stands in Redis, as far as was looked this time (muster.c) */
+  bool arrived;       /* the lobby was told, or is being told */
+  bool greeted;       /* and it was told itself */
+  bool rejoins;       /* is to join again (admission.c) */
+  bool rooms_changed; /* since it joined last, by an event */
+  bool close_said;    /* the close frame is on its way */
+  bool room_allowed;  /* the claim's room is one that its user may hear */
+  bool rooms_asked;   /* JOINED, and waits until all its subscriptions know where to begin */
+  char memory[];      /* id, user, device and room stand here */
 };
 
 struct sessions *sessions_new(void);
