@@ -103,3 +103,42 @@ void attendance_end(struct backend *backend, struct slice room, struct slice use
   attendance(backend, SCRIPT_attendance_end, room, user, session, rest,
              (struct stamp_waiter){done, arg});
 }
+
+struct attendees_waiter {
+  attendees_fn *done;
+  void *arg;
+};
+
+/* The next cursor; user, their sessions, ... */
+static void on_attendees(void *arg, enum err err, const struct redisReply *reply)
+{
+  struct attendees_waiter waiter = *(struct attendees_waiter *)arg;
+  free(arg);
+  uint64_t next = 0;
+  bool read = err == ERR_OK && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
+              reply_number(reply->element[0], &next) &&
+              reply->element[1]->type == REDIS_REPLY_ARRAY;
+  if (!read) {
+    waiter.done(waiter.arg, err == ERR_OK ? ERR_INTERNAL : err, 0, NULL, 0);
+    return;
+  }
+  const struct redisReply *fields = reply->element[1];
+  size_t count = fields->elements / 2;
+  struct slice *users = memory_alloc((count + 1) * sizeof *users);
+  for (size_t i = 0; i < count; i++) users[i] = reply_slice(fields->element[2 * i]);
+  waiter.done(waiter.arg, ERR_OK, next, users, count);
+  free(users);
+}
+
+void attendance_page(struct backend *backend, struct slice room, uint64_t cursor, unsigned count,
+                     attendees_fn *done, void *arg)
+{
+  struct attendees_waiter *kept = memory_alloc(sizeof *kept);
+  *kept = (struct attendees_waiter){done, arg};
+  store_begin_command(backend->store, "HSCAN", 4);
+  store_key(backend->store, OWNER_ROOM, room, ":attendance");
+  store_number(backend->store, cursor);
+  store_arg(backend->store, SLICE("COUNT"));
+  store_number(backend->store, count);
+  store_send(backend->store, on_attendees, kept);
+}

@@ -47,4 +47,11 @@ void attendance_begin(struct backend *backend, struct slice room, struct slice u
 void attendance_end(struct backend *backend, struct slice room, struct slice user,
                     struct slice session, struct slice rest, stamp_fn *done, void *arg);
 
+/* Who attends, in parts of about `count` users: from cursor 0 on, until `next` is 0. Who is there
+ * all the while is in one part at least; who comes or goes meanwhile may be in none, or in several. */
+typedef void attendees_fn(void *arg, enum err err, uint64_t next, const struct slice *users,
+                          size_t count);
+void attendance_page(struct backend *backend, struct slice room, uint64_t cursor, unsigned count,
+                     attendees_fn *done, void *arg);
+
 #endif

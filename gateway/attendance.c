@@ -19,6 +19,7 @@
 #include "metrics.h"
 #include "muster.h"
 #include "presence.h"
+#include "roll_call.h"
 #include "session.h"
 
 struct attendance {
@@ -94,6 +95,7 @@ static void tell_newcomer(struct session *session)
   struct delivery delivery = deliver_begin(session->caller.node, &event, (struct slice){0});
   deliver_to(&delivery, session);
   deliver_end(&delivery);
+  session->greeted = true;
 }
 
 static void on_arrived(void *arg, const struct stamp *stamp)
@@ -107,15 +109,15 @@ static void on_arrived(void *arg, const struct stamp *stamp)
     if (stamp->err == ERR_UNAVAILABLE) admission_rejoin(session);
     return;
   }
-  bool first = stamp->seq == 1, again = stamp->seq == 2 && session->greeted;
-  if (!first && !again) tell_newcomer(session);
-  session->greeted = true;
+  bool published = stamp->seq == 1;
+  if (!published && !session->greeted) tell_newcomer(session);
 }
 
 void attendance_arrive(struct session *session)
 {
   struct node *node = session->caller.node;
   if (session->arrived) return;
+  roll_call_begin(session);
   /* A session that is not in its node's hash is nowhere else: masters of a Redis Cluster have no
    * order among them, so not before it has joined (admission.c goes on here then). */
   if (session->joining || session->rejoins) return;
@@ -232,8 +234,7 @@ void attendance_quit(struct session *session)
   struct departure *departure = depart_after(session, 0);
   departure->lives_on = true;
   muster_remove(session->caller.node, &departure->mustered); /* the session is there itself */
-  session->attends = false;
-  session->arrived = false;
+  session->attends = session->arrived = session->greeted = false;
 }
 
 void attendance_depart(struct session *session)

@@ -16,6 +16,7 @@
 #include "dispatch.h"
 #include "hearing.h"
 #include "metrics.h"
+#include "roll_call.h"
 #include "session.h"
 #include "settle.h"
 #include "shown.h"
@@ -78,8 +79,15 @@ static struct topic *topic_make(struct node *node, enum owner_kind kind, struct 
   return topic;
 }
 
+/* The room whose comings and goings are those of attendance. */
+static bool is_attended(const struct topic *topic)
+{
+  return topic->kind == OWNER_ROOM && attendance_is_of(topic->owner);
+}
+
 static void topic_drop(struct node *node, struct topic *topic)
 {
+  if (is_attended(topic)) roll_call_end(node);
   bus_unsubscribe(node->backend, (struct slice){topic->name, topic->name_len});
   HASH_DEL(node->hub->topics, topic);
   free(topic);
@@ -194,6 +202,10 @@ static bool carry_out(struct node *node, struct topic *topic, const struct envel
   case KIND_ROOM_ENTERED:
   case KIND_ROOM_CHANGED:
     hearing_member(topic, event);
+    if (is_attended(topic) && event->kind != KIND_ROOM_CHANGED) {
+      roll_call_heard(node, topic, event);
+      return true;
+    }
     return topic->kind == OWNER_USER; /* the room's own channel shows it */
   case KIND_ROOM_KICKED:
     hearing_member(topic, event);
@@ -254,24 +266,26 @@ void hub_subscribed(struct node *node, struct slice channel)
     return;
   }
   topic->confirmed = true;
+  if (is_attended(topic)) roll_call_again(node);
   sync_confirmed(node, topic);
 }
 
-static void lose(struct topic *topic)
+static void lose(struct node *node, struct topic *topic)
 {
   topic->confirmed = false;
   topic->shared = true; /* another connection's coming may be missed */
+  if (is_attended(topic)) roll_call_lost(node);
   sync_lost(topic);
 }
 
 void hub_bus_lost(struct node *node)
 {
   struct topic *topic, *next;
-  HASH_ITER(hh, node->hub->topics, topic, next) lose(topic);
+  HASH_ITER(hh, node->hub->topics, topic, next) lose(node, topic);
 }
 
 void hub_lost(struct node *node, struct slice channel)
 {
   struct topic *topic = topic_by_name(node->hub, channel);
-  if (topic) lose(topic);
+  if (topic) lose(node, topic);
 }

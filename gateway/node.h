@@ -28,6 +28,7 @@ struct acquaintance;
 struct mustered;
 struct guesses;
 struct settling;
+struct roll_call;
 
 struct node {
   const struct config *config; /* replaced as a whole by SIGHUP */
@@ -42,6 +43,7 @@ struct node {
   struct sessions *sessions;
   struct hub *hub;
   struct attendance *attendance;
+  struct roll_call *roll_call; /* NULL: nobody here is told who attends */
   struct acquaintance *acquaintance;
   struct mustered *muster; /* muster.h: those on the way out; a table, NULL while empty */
   struct wheel wheel;      /* every coarse timer of the node; 100 ms ticks */

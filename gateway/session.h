@@ -71,7 +71,7 @@ struct session {
   bool attends;       /* the lobby may have been told of it: its end is told as well */
   bool mustered;      /* it stands in Redis, as far as was looked this time (muster.c) */
   bool arrived;       /* the lobby was told, or is being told */
-  bool greeted;       /* and it was told itself */
+  bool greeted;       /* it was told last that its own user is there */
   bool rejoins;       /* is to join again (admission.c) */
   bool rooms_changed; /* since it joined last, by an event */
   bool close_said;    /* the close frame is on its way */

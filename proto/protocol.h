@@ -43,6 +43,7 @@ struct protocol {
   enum err exclusive_error;         /* EXCLUSIVE_REFUSE: what the newcomer gets */
   bool acknowledges;                /* its clients mark messages as read: entries wait for that */
   bool shows_delivered;             /* its senders are told when a message was received */
+  bool tells_attendance;            /* its clients are told who comes to the lobby and goes */
   enum keep direct_keep, room_keep; /* the storage class of what is sent in it */
 
   /* Where several stored messages fit into one frame: what goes around them, and

@@ -314,6 +314,7 @@ const struct protocol protocol_rooms = {
     .hears = HEARS_MEMBERSHIPS,
     .own = OWN_ALL,
     .exclusive = EXCLUSIVE_NO,
+    .tells_attendance = true,
     .direct_keep = KEEP_NEVER,
     .room_keep = KEEP_NEVER,
     .http = &rooms_http,

@@ -147,6 +147,7 @@ const struct protocol protocol_simple = {
     .own = OWN_ALL,
     .exclusive = EXCLUSIVE_REFUSE,
     .exclusive_error = ERR_FORBIDDEN,
+    .tells_attendance = true,
     .direct_keep = KEEP_UNTIL_READ,
     .room_keep = KEEP_LOG,
     .identify = identify,

@@ -3,7 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { http } from '../lib/http.js';
+import { parse_metrics } from '../lib/prometheus.js';
 import { RedisServer } from '../lib/redis.js';
+import { uuid_of } from '../lib/uuid.js';
 import { pause, waitFor } from '../lib/wait.js';
 import { scene, use_world } from '../lib/world.js';
 
@@ -14,6 +16,11 @@ function faulty(name, play, timeout_ms = 45000) {
 }
 
 const key = (user) => `parley:user:{${user}}:sessions`;
+
+async function metric(node, name) {
+  const { samples } = parse_metrics(await node.metrics());
+  return samples.filter((sample) => sample.name === name).reduce((sum, { value }) => sum + value, 0);
+}
 
 function disconnected(client, user) {
   return client.seen.filter(({ json }) => json.type === 'user_disconnected' && json.username === user).length;
@@ -35,6 +42,40 @@ faulty('a bus link that delivers nothing is found out and restarted; nothing is 
   for (let id = 1; id <= 10; id++) assert.equal((await carol.message()).message, `lobby ${id}`);
   await alice.put_and_wait({ id: 11, rid: bob.id });
   assert.equal((await bob.messages(1))[0].id, 11);
+});
+
+faulty('who came to the lobby and went while a bus was deaf: its clients are told, once', async (stage) => {
+  const watcher = await stage.simple_arrived(1, 'watcher');
+  const reader = await stage.rooms(1, 'reader');
+  await reader.enter();
+  const staying = await stage.simple_arrived(0, 'staying');
+  const going = await stage.simple_arrived(0, 'going');
+  const told = (type, { user }) => watcher.seen.filter(({ json }) => json.type === type && json.username === user).length;
+  const read = (type, { user }) => reader.seen.filter(({ json }) => json.type === type && json.user_id === uuid_of('user', user)).length;
+  await waitFor('both know of them', () => told('user_connected', going) && read('enter', going) && read('enter', staying));
+  const late = () => metric(stage.nodes[1], 'parley_attendance_late_total');
+  const late_before = await late();
+
+  assert.equal(stage.proxies[1].mute(/:bus$/), 1);
+  await going.close();
+  const passing = await stage.simple_arrived(0, 'passing');
+  await passing.close();
+  const coming = await stage.simple_arrived(0, 'coming');
+  const gone = ({ user }) => ({ kind, from }) => kind === 'room.exited' && from.id === user;
+  for (const client of [going, passing]) await stage.watch.expect('parley:room:{lobby}', gone(client));
+
+  const patience_ms = 20000;
+  await waitFor('they are told', () => told('user_connected', coming) && told('user_disconnected', going), patience_ms);
+  await waitFor('rooms as well', () => read('enter', coming) && read('exit', going), patience_ms);
+  assert.ok(late_before + 2 <= (await late()));
+  const last = await stage.simple_arrived(0, 'last');
+  await waitFor('what comes next is told', () => told('user_connected', last) && read('enter', last));
+  for (const client of [watcher, staying, going, coming]) {
+    assert.deepEqual([told('user_connected', client), read('enter', client)], [1, client === watcher ? 0 : 1], client.user);
+  }
+  for (const client of [watcher, reader, staying, coming]) assert.equal(told('user_disconnected', client), 0);
+  assert.deepEqual([told('user_disconnected', going), read('exit', going)], [1, 1]);
+  assert.equal(told('user_connected', passing) + read('enter', passing) + read('exit', passing), 0);
 });
 
 faulty('a command link that hangs: unavailable, then another one; sending again is safe', async (stage) => {

@@ -286,6 +286,58 @@ static void test_attendance_tells_the_first_and_the_last(void **state)
                       "parley:room:{lobby} {\"v\":1,\"id\":0,\"seq\":0," EXITED);
 }
 
+enum { MANY = 1500 };
+
+struct attendees {
+  unsigned seen[MANY]; /* how often each was in a part */
+  unsigned parts;
+  uint64_t next;
+  enum err err;
+  bool done;
+};
+
+static void on_attendees(void *arg, enum err err, uint64_t next, const struct slice *users,
+                         size_t count)
+{
+  struct attendees *attendees = arg;
+  for (size_t i = 0; i < count; i++) {
+    unsigned number = (unsigned)strtoul(users[i].data + strlen("user-"), NULL, 10);
+    assert_true(slice_starts_with(users[i], SLICE("user-")) && number < MANY);
+    attendees->seen[number]++;
+  }
+  attendees->parts++;
+  attendees->next = next;
+  attendees->err = err;
+  attendees->done = true;
+}
+
+static void read_attendees(struct attendees *attendees)
+{
+  do {
+    attendees->done = false;
+    attendance_page(node.backend, SLICE("lobby"), attendees->next, 100, on_attendees, attendees);
+    WAIT(base, attendees->done);
+  } while (attendees->next);
+}
+
+static void test_attendance_is_read_in_parts(void **state)
+{
+  (void)state;
+  struct attendees attendees = {0};
+  read_attendees(&attendees);
+  assert_int_equal(attendees.err, ERR_OK);
+  for (unsigned i = 0; i < MANY; i++)
+    redis_ask(&redis, "HSET parley:room:{lobby}:attendance user-%u gw-1-%u", i, i);
+  read_attendees(&attendees);
+  assert_int_equal(attendees.err, ERR_OK);
+  assert_true(attendees.parts > 5);
+  for (unsigned i = 0; i < MANY; i++) assert_true(attendees.seen[i] > 0);
+  redis_ask(&redis, "SET parley:room:{lobby}:attendance 1");
+  read_attendees(&attendees);
+  assert_int_equal(attendees.err, ERR_INTERNAL);
+  redis_ask(&redis, "DEL parley:room:{lobby}:attendance");
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -306,6 +358,7 @@ int main(void)
       TEST(test_entering_again_completes_the_users_side),
       TEST(test_cursors_go_forward_only_and_are_members),
       TEST(test_attendance_tells_the_first_and_the_last),
+      TEST(test_attendance_is_read_in_parts),
   };
   return RUN_STAGE(tests);
 }

@@ -91,6 +91,23 @@ static void simple_and_messaging_as_contracted(void **state)
   assert_int_equal(protocol_messaging.batch.max_bytes, 65536);
 }
 
+/* Whoever can say that somebody came or went is told it, also late (gateway/roll_call.h). */
+static void who_tells_of_attendance(void **state)
+{
+  (void)state;
+  const struct party alice = {PARTY_USER, 7, SLICE("alice"), SLICE("uuid"), SLICE("alice")};
+  struct envelope event = {.kind = KIND_ROOM_ENTERED, .from = alice, .to = party_lobby};
+  for (size_t i = 0; i < PROTOCOL_COUNT; i++) {
+    if (!protocol_has_websocket(protocols[i])) continue;
+    struct arena arena = {0};
+    struct text out = {0};
+    bool said = protocols[i]->encode(&arena, &event, (struct slice){0}, &out);
+    assert_int_equal(said, protocols[i]->tells_attendance);
+    text_free(&out);
+    arena_free(&arena);
+  }
+}
+
 /* What REST asks for on its own behalf is kept, and shown to all. */
 static void native_has_no_websocket(void **state)
 {
@@ -143,6 +160,7 @@ int main(void)
       cmocka_unit_test(by_subprotocol),
       cmocka_unit_test(every_row_is_complete),
       cmocka_unit_test(simple_and_messaging_as_contracted),
+      cmocka_unit_test(who_tells_of_attendance),
       cmocka_unit_test(native_has_no_websocket),
       cmocka_unit_test(what_is_no_json_reaches_no_codec),
       cmocka_unit_test(every_protocol_has_a_page_and_transcripts),
