@@ -130,7 +130,6 @@ export class Actor {
     this.play.journal(`${label} is open`);
     this.client = client;
     this.label = label;
-    this.changed_ms = Date.now();
     this.online = new Map();
     this.there = new Map();
     this.#readable = [];
@@ -145,7 +144,6 @@ export class Actor {
     const { code, reason } = this.closed;
     this.play.journal(`${this.label} was closed with ${code} ${reason}`);
     this.play.ended(code);
-    this.changed_ms = Date.now();
     this.#doubt();
     for (const item of this.outstanding.values()) item.marks = [];
     if (!this.tongue.resends) this.#abandon_all();
@@ -189,6 +187,9 @@ export class Actor {
       this.play.journal(`${this.label} is told that ${user} is ${is_online ? 'online' : 'offline'}`);
     }
     for (const [user, is_there] of heard.there ?? []) {
+      if (this.there.get(user) === is_there) {
+        this.play.history.faults.push(`${this.label} was told twice that ${user} has ${is_there ? 'come to' : 'left'} the lobby`);
+      }
       this.there.set(user, is_there);
       this.play.journal(`${this.label} is told that ${user} has ${is_there ? 'come to' : 'left'} the lobby`);
     }

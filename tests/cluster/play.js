@@ -20,7 +20,7 @@ import { World } from '../lib/world.js';
 import { Actor } from './actor.js';
 import { FAULTS, heal } from './faults.js';
 import { Replicated } from './replicated.js';
-import { DEAFENS_ALL, DEAFENS_ONE, schedule } from './schedule.js';
+import { schedule } from './schedule.js';
 import { dialog_of, TONGUES } from './tongues.js';
 import * as verdict from './verdict.js';
 
@@ -32,8 +32,6 @@ const NODES = 3;
 const UNREAD = 5; // so many are left unread, so that a new connection is shown them again
 const MASTERS = new Set(['failover', 'kill_master', 'pause_master']); // after these another one may be master
 const SLOWEST_MS = 20; // a message of many, all actors speaking
-const HEARD_MS = 5000; // a coming or going is told so late: a grace period, a lease
-const DEAF_MS = 10000; // so long after a fault all is heard again
 const STEP_MS = 90000; // a fault that takes longer is a fault of this machine
 
 const REDIS = {
@@ -59,7 +57,6 @@ class Play {
   refusals = {}; // why a connection was refused -> how often
   closes = {}; // code -> how often
   lines = []; // of the journal
-  #deaf = []; // {victim, from_ms, to_ms}: when nodes may have missed what was published
   begun_ms = Date.now();
 
   constructor({ seed, seconds, shape = 'one', faults, rate = 8, direct = false, messages = 0 }) {
@@ -99,22 +96,6 @@ class Play {
     const [other] = this.actors.filter((actor) => actor.user !== user);
     const api = new Rest(this.world.nodes[0], 'native', { user: other.user });
     await api.ok('POST', `/api/v1/users/${user}/messages`, { text: 'hello' });
-  }
-
-  // `step` begins; gives what is to be called when it has ended.
-  deafens({ fault, victim }) {
-    const period = { victim: DEAFENS_ONE.has(fault) ? victim : null, from_ms: Date.now(), to_ms: Infinity };
-    if (DEAFENS_ALL.has(fault) || DEAFENS_ONE.has(fault)) this.#deaf.push(period);
-    return () => {
-      period.to_ms = Date.now();
-    };
-  }
-
-  // Whether the node may have missed what was published about then.
-  was_deaf(node, at_ms) {
-    return this.#deaf.some(({ victim, from_ms, to_ms }) => {
-      return (victim === null || victim === node) && at_ms > from_ms - HEARD_MS && at_ms < to_ms + DEAF_MS;
-    });
   }
 
   journal(line) {
@@ -209,7 +190,6 @@ async function take_step(play, step, busy) {
   play.broken[step.fault] = (play.broken[step.fault] ?? 0) + 1;
   play.journal(`begins: ${what}`);
   if (MASTERS.has(step.fault)) play.history.masters++;
-  const ended = play.deafens(step);
   try {
     await within(STEP_MS, `the end of ${what}`, FAULTS[step.fault](play, step));
   } catch (error) {
@@ -217,7 +197,6 @@ async function take_step(play, step, busy) {
     throw error;
   } finally {
     play.journal(`ends: ${what}`);
-    ended();
     for (const need of step.needs) busy.delete(need);
   }
 }

@@ -55,13 +55,6 @@ export const SHAPES = {
   cluster: [...EVERYWHERE, ...OF_MASTERS, 'move_slots', ...BETWEEN],
 };
 
-// While these are under way, and until all is well again, what is published may reach nobody at the
-// victim's node, or at any.
-export const DEAFENS_ONE = new Set(['pause_node', 'pause_past_lease', ...BETWEEN]);
-export const DEAFENS_ALL = new Set([
-  ...OF_MASTERS, 'restart_redis', 'pause_redis', 'full_disk', 'kill_subscribers', 'client_pause', 'move_slots',
-]);
-
 const QUIET_AT_START_MS = 1000;
 const GAP_MS = [200, 2600]; // between the beginnings of two faults
 

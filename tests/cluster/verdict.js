@@ -185,15 +185,12 @@ async function lobby_faults(play) {
 }
 
 // What simple's and rooms' clients were told of who attends the lobby: of who did before and still
-// does, nothing. What their node could not hear when it was published is not told later (RESULTS.md,
-// what is open).
+// does, nothing.
 function told_faults(play) {
   const there = new Map(play.actors.filter((actor) => actor.attends).map((actor) => [actor.user, actor]));
   return play.actors.filter((actor) => actor.is_told && actor.is_connected).flatMap((actor) => {
     const wrong = [...actor.there].filter(([user, is_there]) => is_there !== Boolean(there.get(user)?.is_connected));
-    const faults = wrong
-      .filter(([user]) => !play.was_deaf(actor.client.at, there.get(user)?.changed_ms ?? 0))
-      .map(([user, is_there]) => `${actor.label} was told last that ${user} has ${is_there ? 'come' : 'left'}`);
+    const faults = wrong.map(([user, is_there]) => `${actor.label} was told last that ${user} has ${is_there ? 'come' : 'left'}`);
     if (actor.tongue.greets && !actor.there.has(actor.user)) faults.push(`${actor.label} was not told of itself`);
     return faults;
   });
@@ -218,7 +215,7 @@ export async function presence_right(play) {
   }, QUIET_MS);
 }
 
-// All go, but those who are told of it: of everybody, whatever they missed before.
+// All go, but those who are told of it.
 export async function goings_told(play) {
   const staying = play.actors.filter((actor) => actor.is_told);
   const going = play.actors.filter((actor) => !actor.is_told);
