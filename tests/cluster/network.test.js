@@ -78,6 +78,23 @@ faulty('who came to the lobby and went while a bus was deaf: its clients are tol
   assert.equal(told('user_connected', passing) + read('enter', passing) + read('exit', passing), 0);
 });
 
+faulty('a lobby whose attendance cannot be read is read again', async (stage) => {
+  const watcher = await stage.simple_arrived(1, 'watcher');
+  const [key, aside] = ['parley:room:{lobby}:attendance', 'parley:room:{lobby}:aside'];
+  const failed = async () => Number(/cmdstat_hscan:.*failed_calls=(\d+)/.exec(await stage.redis.command('INFO', 'commandstats'))?.[1] ?? 0);
+  assert.equal(stage.proxies[1].mute(/:bus$/), 1);
+  const coming = await stage.simple_arrived(0, 'coming');
+  const failed_before = await failed();
+  await stage.redis.command('RENAME', key, aside);
+  await stage.redis.command('SET', key, 'no hash');
+  try {
+    await waitFor('reading fails', async () => (await failed()) > failed_before, 20000);
+  } finally {
+    await stage.redis.command('RENAME', aside, key);
+  }
+  await watcher.until((frame) => frame.type === 'user_connected' && frame.username === coming.user, 20000);
+});
+
 faulty('a command link that hangs: unavailable, then another one; sending again is safe', async (stage) => {
   const alice = await stage.messaging(1, 'alice');
   const bob = await stage.messaging(0, 'bob');
