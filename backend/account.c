@@ -225,7 +225,7 @@ static void on_made(void *arg, enum err err, const struct redisReply *reply)
   struct writing *writing = arg;
   struct account account = {0};
   if (err == ERR_OK && !writing->claimed && slice_is(reply_slice(reply), "NOUSER")) {
-    directory_claim(writing->backend, OWNER_USER, writing->user, on_claimed, writing);
+    directory_claim(writing->backend, OWNER_USER, writing->user, true, on_claimed, writing);
     return;
   }
   if (err == ERR_OK) err = account_read(reply, writing->user, &account);

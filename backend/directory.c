@@ -173,6 +173,7 @@ struct slice directory_dialog_id(struct slice a, struct slice b, char *buffer)
 struct claim_call {
   struct backend *backend;
   enum owner_kind kind;
+  bool promised;
   claimed_fn *done;
   void *arg;
   enum err err;
@@ -218,7 +219,7 @@ static void on_uuid_claimed(void *arg, enum err err, const struct redisReply *re
   store_begin_command(store, "SET", 2);
   store_key(store, OWNER_NUMBER, text_slice(&number), "");
   store_arg(store, owner);
-  store_promise(store);
+  if (claim->promised) store_promise(store);
   store_send(store, on_number_written, claim);
   text_free(&number);
 }
@@ -249,11 +250,12 @@ static struct claim_call *claim_new(struct backend *backend, enum owner_kind kin
  * so these holes are kept small. */
 enum { NUMBERS_FORGOTTEN = 1000 };
 
-void directory_claim(struct backend *backend, enum owner_kind kind, struct slice id,
+void directory_claim(struct backend *backend, enum owner_kind kind, struct slice id, bool promised,
                      claimed_fn *done, void *arg)
 {
   struct store *store = backend->store;
   struct claim_call *claim = claim_new(backend, kind, id);
+  claim->promised = promised;
   claim->done = done;
   claim->arg = arg;
   store_begin_counter(store, kind == OWNER_USER ? "numbers:users" : "numbers:conversations",
@@ -265,7 +267,7 @@ void directory_claim(struct backend *backend, enum owner_kind kind, struct slice
   store_arg(store, (struct slice){claim->owner, claim->owner_len});
   store_arg(store, SLICE("NX"));
   store_arg(store, SLICE("GET"));
-  store_promise(store);
+  if (promised) store_promise(store);
   store_send(store, on_uuid_claimed, claim);
 }
 
@@ -347,7 +349,7 @@ static void claim_record(void *arg, enum err err)
   if (err != ERR_OK)
     resolved(resolve, err, NULL);
   else
-    directory_claim(resolve->backend, resolve->kind, resolve->id, on_claimed, resolve);
+    directory_claim(resolve->backend, resolve->kind, resolve->id, true, on_claimed, resolve);
 }
 
 /* Those who share the dialog are contacts before it stands: so a crash in between is made

@@ -275,7 +275,7 @@ static void on_joined(void *arg, enum err err, const struct redisReply *reply)
   struct presence_joined joined = {0};
   struct slice word = err == ERR_OK ? reply_slice(reply) : (struct slice){0};
   if (slice_is(word, "NOUSER")) {
-    directory_claim(joining->backend, OWNER_USER, joining->join.user, on_claimed, joining);
+    directory_claim(joining->backend, OWNER_USER, joining->join.user, false, on_claimed, joining);
     return;
   }
   if (slice_is(word, "CONFLICT")) err = ERR_REPLACED;

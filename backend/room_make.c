@@ -171,7 +171,7 @@ static void on_looked(void *arg, enum err err, const struct redisReply *reply)
   if (going && making->tries++ < TRIES_MAX) /* what a deletion left half done */
     room_delete(making->backend, making->new.id, SLICE(""), true, SLICE(""), on_rest_gone, making);
   else if (err == ERR_NOT_FOUND && !going)
-    directory_claim(making->backend, OWNER_ROOM, making->new.id, on_claimed, making);
+    directory_claim(making->backend, OWNER_ROOM, making->new.id, true, on_claimed, making);
   else if (err == ERR_OK)
     list_again(making, &room);
   else
