@@ -110,7 +110,9 @@ static void on_beat(void *arg, enum err err, const struct redisReply *reply)
     log_event(LOG_WARNING, "lease_lost", LOG_S("node", presence->backend->options.node));
     presence->lease = LEASE_ASKED;
     presence->lost = true;
-    lease_beat(presence);
+    /* Redis may have been emptied: what a link learns and makes when it comes up is not there any
+     * more (its epoch, the lobby). The lease is asked for then, too. */
+    store_restart(presence->backend->store, "the lease is lost");
   } else {
     /* The reaper calls lease_beat when it is done; somebody else's is waited for. */
     uint64_t heartbeat_ms;

@@ -8,7 +8,8 @@ local kept = redis.call('GET', KEYS[1]) or ''
 local of, epoch = string.match(kept, '^(%x+) (%d+)$')
 epoch = tonumber(epoch or 0)
 local from_elsewhere = ARGV[1] ~= '' and ARGV[1] ~= term
-local begins = not of and ARGV[3] == '' and not from_elsewhere
+-- Who met a term before, and finds nothing kept, finds a Redis that was emptied.
+local begins = not of and ARGV[3] == '' and ARGV[1] == ''
 -- A master that was replaced, did not hear of it, and is the master again has the term of before:
 -- the node knows of the one in between.
 local is_late = from_elsewhere and epoch <= tonumber(ARGV[2])

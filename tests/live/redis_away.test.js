@@ -70,7 +70,8 @@ heals('back: the same connections hear each other again, and nothing was shown t
   assert.equal(Object.keys(sessions).length, 1);
 });
 
-heals('back with nothing: a Redis that keeps nothing was restarted', async () => {
+// Whoever lives is ahead of it then.
+async function all_is_lost(lose) {
   const forgetful = await World.start({ nodes: 2, redis: { aof: 'no' } });
   const [first, second] = forgetful.nodes;
   try {
@@ -81,9 +82,7 @@ heals('back with nothing: a Redis that keeps nothing was restarted', async () =>
       assert.equal((await alice.message()).message, `before ${id}`);
       await alice.say_and_wait(`to all ${id}`);
     }
-    await forgetful.redis.kill();
-    await first.readiness(503);
-    await forgetful.redis.launch();
+    await lose(forgetful.redis, first);
     await Promise.all([first.ready(), second.ready()]);
     await waitFor('both users are registered again', async () => {
       const keys = await forgetful.redis.keys('parley:user:*:sessions');
@@ -102,6 +101,18 @@ heals('back with nothing: a Redis that keeps nothing was restarted', async () =>
   } finally {
     await forgetful.stop();
   }
+}
+
+heals('back with nothing: a Redis that keeps nothing was restarted', async () => {
+  await all_is_lost(async (redis, node) => {
+    await redis.kill();
+    await node.readiness(503);
+    await redis.launch();
+  });
+});
+
+heals('the same of one that was emptied (FLUSHALL)', async () => {
+  await all_is_lost((redis) => redis.command('FLUSHALL'));
 });
 
 heals('forgot a session, and remembers one of another run with the same handle', async () => {
