@@ -8,6 +8,7 @@ import { RedisServer } from '../lib/redis.js';
 import { uuid_of } from '../lib/uuid.js';
 import { pause, waitFor } from '../lib/wait.js';
 import { scene, use_world } from '../lib/world.js';
+import { texts_of } from '../rest/crowd.js';
 
 const world = use_world({ nodes: 2, proxied: true, node: { flags: ['--presence-grace-ms', 500] } });
 
@@ -301,4 +302,34 @@ faulty('nor does one whose node was killed and started again meanwhile', async (
     await stage.nodes[1].kill();
     await stage.nodes[1].launch();
   });
+});
+
+faulty('who is banned by a node that dies at it is out of the room nevertheless', async (stage) => {
+  const { redis } = stage;
+  const owner = stage.name('owner');
+  const room = stage.name('den');
+  const as_owner = [0, 1].map((index) => stage.rest(index, 'native', { user: owner }));
+  const { uuid } = await as_owner[0].ok('POST', '/api/v1/rooms', { id: room, open: false });
+  const clients = [await stage.rooms(1, 'bob'), await stage.concord(1, 'bob')];
+  const bob = clients[0].user;
+  const is_one = (key) => redis.command('SISMEMBER', `parley:${key}`, key.startsWith('user') ? room : bob);
+  await as_owner[0].ok('PUT', `/api/v1/rooms/${room}/invites/${bob}`);
+  await stage.rest(1, 'native', { user: bob }).ok('PUT', `/api/v1/rooms/${room}/members/${bob}`);
+  const on_its_way = stage.proxies[0].mute_from('ban');
+  const banning = as_owner[0].call('PUT', `/api/v1/rooms/${room}/bans/${bob}`).catch((error) => error);
+  await on_its_way;
+  await waitFor('the room has it', () => is_one(`room:{${room}}:bans`));
+  assert.equal(await is_one(`user:{${bob}}:bans`), 0);
+  await stage.nodes[0].kill();
+  assert.ok((await banning) instanceof Error, 'nobody was told');
+  const kick = await clients[0].until_keeping(({ type }) => type === 'kick');
+  assert.deepEqual(kick, { type: 'kick', room_id: uuid, message: '', permanent: true });
+  assert.equal(await is_one(`user:{${bob}}:bans`), 1);
+  assert.equal(await is_one(`user:{${bob}}:rooms`), 0);
+  await as_owner[1].ok('POST', `/api/v1/rooms/${room}/messages`, { text: 'unheard' });
+  await as_owner[1].ok('POST', `/api/v1/users/${bob}/messages`, { text: 'heard' });
+  for (const client of clients) {
+    await client.until_keeping((frame) => texts_of(frame).includes('heard'));
+    assert.deepEqual(client.seen.flatMap(({ json }) => texts_of(json)), ['heard']);
+  }
 });

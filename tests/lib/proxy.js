@@ -39,6 +39,7 @@ export class Proxy {
   latency_ms = 0; // of each direction
   #pairs = new Set(); // {near, far, name}: near is the node's side, or the client's
   #is_cut = false;
+  #trap = null; // {word, caught}
 
   // Leads to `port` of 127.0.0.1; itself it is at `host`, and at a port that the system gives out
   // where `at` is 0.
@@ -74,6 +75,14 @@ export class Proxy {
   // are made later are sound. Gives how many that were.
   mute(pattern) {
     return this.#each(pattern, ({ far }) => far.pause());
+  }
+
+  // The next command with that argument is carried out, and is not answered any more, nor what is behind it
+  // on that link. Resolves when it is on its way.
+  mute_from(word) {
+    return new Promise((caught) => {
+      this.#trap = { word: `\r\n${word}\r\n`, caught };
+    });
   }
 
   // Nothing passes in either direction, and nobody is told.
@@ -144,6 +153,11 @@ export class Proxy {
     const back = new Wire(near, () => this.latency_ms);
     near.on('data', (bytes) => {
       pair.name ||= /parley:[^\r\n]+:(bus|commands)/.exec(bytes.toString('latin1'))?.[0] ?? '';
+      if (this.#trap && bytes.includes(this.#trap.word)) {
+        far.pause();
+        this.#trap.caught();
+        this.#trap = null;
+      }
       there.push(bytes);
     });
     far.on('data', (bytes) => back.push(bytes));

@@ -253,32 +253,6 @@ scene(world, 'who comes again after a ban hears nothing of a public room', async
   await refused(stage.simple(0, 'bob', { parameters: { room: room.id } }), 403);
 });
 
-// The room's side is as the ban's script leaves it; the user's never came.
-scene(world, 'who is banned by a node that dies at it is out of the room nevertheless', async (stage) => {
-  const { redis } = stage;
-  const [bob, carol] = [stage.name('bob'), stage.name('carol')];
-  const room = await make(stage, 'den', 'closed');
-  const other = await make(stage, 'other', 'closed');
-  for (const user of [bob, carol]) for (const each of [room, other]) await each.put('members', user);
-  const clients = await everywhere(stage, 'bob', room.id);
-  await other.put('bans', carol); // for what the room is told
-  const envelope = await stage.watch.expect(`parley:room:{${other.id}}`, ({ kind }) => kind === 'room.exited');
-  const about = (await stage.watch.expect(`parley:user:{${bob}}`, ({ kind }) => kind === 'room.entered')).from;
-  const { to } = await stage.watch.expect(`parley:user:{${bob}}`, ({ kind, to: { id } }) => kind === 'room.entered' && id === room.id);
-  const key = (what) => `parley:room:{${room.id}}:${what}`;
-  await redis.command('SREM', key('members'), bob);
-  await redis.command('HDEL', key('cursors'), bob);
-  await redis.command('SADD', key('bans'), bob);
-  const exited = JSON.stringify({ ...envelope, from: about, to });
-  await redis.command('PUBLISH', `parley:room:{${room.id}}`, exited);
-  const kick = await clients.rooms.until_keeping(({ type }) => type === 'kick');
-  assert.deepEqual(kick, { type: 'kick', room_id: room.uuid, message: '', permanent: true });
-  assert.equal(await redis.command('SISMEMBER', `parley:user:{${bob}}:bans`, room.id), 1);
-  assert.equal(await redis.command('SISMEMBER', `parley:user:{${bob}}:rooms`, room.id), 0);
-  await room.say('unheard');
-  assert.deepEqual(await heard_by(stage, 'bob', clients), each(clients, []));
-});
-
 scene(world, 'the others hear who was put out, and go on', async (stage) => {
   const room = await make(stage, 'den', 'closed');
   for (const user of ['bob', 'carol']) await room.put('members', stage.name(user));
