@@ -32,6 +32,7 @@ const NODES = 3;
 const UNREAD = 5; // so many are left unread, so that a new connection is shown them again
 const MASTERS = new Set(['failover', 'kill_master', 'pause_master']); // after these another one may be master
 const SLOWEST_MS = 20; // a message of many, all actors speaking
+const SET_UP_MS = 20000;
 const STEP_MS = 90000; // a fault that takes longer is a fault of this machine
 
 const REDIS = {
@@ -118,6 +119,14 @@ const ROOMS = [
   { id: 'fog', open: false, public: false, keep: 'none' },
 ];
 
+// A replica may be late, or the machine busy: it is asked for again. What was there already (409) is there.
+async function make(api, method, path, body) {
+  let answer;
+  const is_told = async () => (answer = await api.call(method, path, body)).status !== 503;
+  await waitFor(() => `${method} ${path}: ${JSON.stringify(answer?.body)}`, is_told, SET_UP_MS);
+  if (answer.status >= 300 && answer.status !== 409) throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+}
+
 // Who has connected once has a number and a UUID.
 async function make_users(play, users) {
   for (const user of users) {
@@ -128,10 +137,10 @@ async function make_users(play, users) {
 
 async function make_rooms(play, users) {
   const operator = new Rest(play.world.nodes[0], 'native', { bearer: ADMIN });
-  for (const room of ROOMS) await operator.ok('POST', '/api/v1/rooms', room);
+  for (const room of ROOMS) await make(operator, 'POST', '/api/v1/rooms', room);
   const members = users.filter((user) => !play.away.includes(user));
   for (const id of ['lobby', 'den', 'fog']) {
-    for (const user of members) await operator.ok('PUT', `/api/v1/rooms/${id}/members/${user}`);
+    for (const user of members) await make(operator, 'PUT', `/api/v1/rooms/${id}/members/${user}`);
     const { num, uuid, keep } = await operator.ok('GET', `/api/v1/rooms/${id}`);
     play.book.rooms.set(id, { num, uuid, keep, members });
   }
@@ -145,7 +154,7 @@ async function make_dialogs(play, users) {
     for (const other of users) {
       const id = dialog_of(one, other);
       if (one === other || play.book.dialogs.has(id)) continue;
-      await api.ok('POST', `/api/v1/users/${other}/messages`, { text: 'hello' });
+      await make(api, 'POST', `/api/v1/users/${other}/messages`, { text: 'hello' });
       const { num, uuid } = await play.redis.hash(`parley:dialog:{${id}}:record`);
       play.book.dialogs.set(id, { num: Number(num), uuid });
     }
