@@ -4,7 +4,8 @@
 -- ARGV: user, session, channel, the envelope's rest, carried out by then at the latest (part late)
 -- Answers 1 when it is the user's first, which the room is told; 2 when it stood there already; 0.
 -- include late
-if late(ARGV[5]) then return too_late end
+local refusal = late(ARGV[5])
+if refusal then return refusal end
 local sessions = redis.call('HGET', KEYS[1], ARGV[1])
 if not sessions then
   redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])

@@ -14,52 +14,60 @@
 -- banned from, and the page as list_page does.
 -- include page
 -- include late
-if late(ARGV[15]) then return too_late end
+local call = redis.call
+local refusal = late(ARGV[15])
+if refusal then return refusal end
 if ARGV[14] ~= '' then
-  local record = redis.call('HGET', KEYS[10], ARGV[14])
+  local record = call('HGET', KEYS[10], ARGV[14])
   local expires = record and tonumber(string.match(record, '(%d+)$'))
   if not expires or expires <= tonumber(ARGV[7]) then return 'REVOKED' end
 end
-local user = redis.call('HMGET', KEYS[1], 'num', 'uuid', 'name', 'shown', 'deleted')
+local user = call('HMGET', KEYS[1], 'num', 'uuid', 'name', 'shown', 'deleted')
+local profile = {} -- what changes of it: field, value, ...
+local function set(field, value)
+  profile[#profile + 1] = field
+  profile[#profile + 1] = value
+end
 if not user[1] then
   if not ARGV[17] then return 'NOUSER' end
-  redis.call('HSET', KEYS[1], 'num', ARGV[17], 'uuid', ARGV[18], 'created', ARGV[7])
   user = {ARGV[17], ARGV[18], false, false}
+  profile = {'num', ARGV[17], 'uuid', ARGV[18], 'created', ARGV[7]}
 end
 if ARGV[5] ~= 'shared' then
-  local sessions = redis.call('HGETALL', KEYS[2])
+  local sessions = call('HGETALL', KEYS[2])
   for i = 1, #sessions, 2 do
     local protocol, since, device = string.match(sessions[i + 1], '^%S+ (%S+) (%S+) (.*)$')
     if sessions[i] ~= ARGV[1] and protocol == ARGV[3] and device == ARGV[4] then
       -- Who began later is newer, in whatever order they come.
       if ARGV[5] == 'refuse' or tonumber(since) > tonumber(ARGV[16]) then return 'CONFLICT' end
-      redis.call('HDEL', KEYS[2], sessions[i])
+      call('HDEL', KEYS[2], sessions[i])
       redis.call('PUBLISH', ARGV[8], '{"v":1,"id":0,"seq":0,"kind":"session.replaced","ts":' ..
         ARGV[7] .. ',"body":{"session":' .. cjson.encode(sessions[i]) .. '}}')
     end
   end
 end
-redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
-if user[5] then redis.call('HDEL', KEYS[1], 'deleted') end
-if ARGV[6] == '1' then redis.call('HSET', KEYS[1], 'reader', ARGV[7]) end
-local sessions = redis.call('HLEN', KEYS[2])
+call('HSET', KEYS[2], ARGV[1], ARGV[2])
+if user[5] then call('HDEL', KEYS[1], 'deleted') end
+if ARGV[6] == '1' then set('reader', ARGV[7]) end
+local sessions = call('HLEN', KEYS[2])
 local shown, tell, contacts = user[4], false, {}
 -- A first session that finds them being told online: who was to tell it died. Whoever is telling
 -- them offline tells them online behind it.
 if not shown or (sessions == 1 and (shown == 'coming' or shown == 'back')) then
-  contacts = redis.call('SMEMBERS', KEYS[8])
+  contacts = call('SMEMBERS', KEYS[8])
   tell = #contacts > 0
-  redis.call('HSET', KEYS[1], 'shown', tell and 'coming' or 'online')
+  set('shown', tell and 'coming' or 'online')
 else
   if string.find(shown, '^going ') then
-    redis.call('HSET', KEYS[1], 'shown', 'back')
+    set('shown', 'back')
   elseif string.find(shown, '^left ') then
-    redis.call('HSET', KEYS[1], 'shown', 'online')
+    set('shown', 'online')
   end
-  if ARGV[13] == '1' then contacts = redis.call('SMEMBERS', KEYS[8]) end
+  if ARGV[13] == '1' then contacts = call('SMEMBERS', KEYS[8]) end
 end
-local rooms = redis.call('SMEMBERS', KEYS[3])
-local bans = redis.call('SMEMBERS', KEYS[9])
+if #profile > 0 then call('HSET', KEYS[1], unpack(profile)) end
+local rooms = call('SMEMBERS', KEYS[3])
+local bans = call('SMEMBERS', KEYS[9])
 local out = {user[1], user[2], user[3] or '', sessions, tell and 1 or 0, #rooms, #contacts, #bans}
 for i = 1, #rooms do out[#out + 1] = rooms[i] end
 for i = 1, #contacts do out[#out + 1] = contacts[i] end
