@@ -47,7 +47,8 @@ struct resolve {
 
 struct directory {
   struct known *table, *list;
-  struct resolve *asked; /* records that are on their way */
+  struct resolve *asked;    /* records that are on their way */
+  struct taking *taking[2]; /* in this turn: of rooms and dialogs, of users; NULL: nobody */
   unsigned max_entries;
   uint64_t forgets;
   struct text key;
@@ -90,6 +91,11 @@ uint64_t directory_forgets(const struct directory *directory)
 size_t directory_count(const struct directory *directory)
 {
   return HASH_COUNT(directory->table);
+}
+
+struct taking **directory_taking(struct directory *directory, enum owner_kind kind)
+{
+  return &directory->taking[kind == OWNER_USER];
 }
 
 static struct known *look_up(struct directory *directory, enum owner_kind kind, struct slice id)
@@ -166,119 +172,6 @@ struct slice directory_dialog_id(struct slice a, struct slice b, char *buffer)
   *at++ = '|';
   slice_put(&at, high);
   return (struct slice){buffer, (size_t)(at - buffer)};
-}
-
-/* ---- numbers and UUIDs -------------------------------------------------------------- */
-
-struct claim_call {
-  struct backend *backend;
-  enum owner_kind kind;
-  bool promised;
-  claimed_fn *done;
-  void *arg;
-  enum err err;
-  uint64_t num;
-  char uuid[UUID_TEXT_BYTES + 1];
-  size_t owner_len;
-  char owner[]; /* "user:31" */
-};
-
-/* "u7" of a user; rooms and dialogs are numbered together: "c7". */
-static void write_number(struct text *out, enum owner_kind kind, uint64_t num)
-{
-  text_append_char(out, kind == OWNER_USER ? 'u' : 'c');
-  text_append_number(out, num);
-}
-
-static void claimed(struct claim_call *claim, enum err err)
-{
-  claim->done(claim->arg, err, claim->num, claim->uuid);
-  free(claim);
-}
-
-static void on_number_written(void *arg, enum err err, const struct redisReply *reply)
-{
-  (void)reply;
-  claimed(arg, err);
-}
-
-static void on_uuid_claimed(void *arg, enum err err, const struct redisReply *reply)
-{
-  struct claim_call *claim = arg;
-  struct store *store = claim->backend->store;
-  struct slice owner = {claim->owner, claim->owner_len};
-  if (err == ERR_OK) err = claim->err;
-  if (err == ERR_OK && reply->type != REDIS_REPLY_NIL && !slice_equal(reply_slice(reply), owner))
-    err = ERR_CONFLICT;
-  if (err != ERR_OK) {
-    claimed(claim, err);
-    return;
-  }
-  struct text number = {0};
-  write_number(&number, claim->kind, claim->num);
-  store_begin_command(store, "SET", 2);
-  store_key(store, OWNER_NUMBER, text_slice(&number), "");
-  store_arg(store, owner);
-  if (claim->promised) store_promise(store);
-  store_send(store, on_number_written, claim);
-  text_free(&number);
-}
-
-static void on_number_taken(void *arg, enum err err, const struct redisReply *reply)
-{
-  struct claim_call *claim = arg; /* on_uuid_claimed, which comes behind, frees it */
-  claim->err = err;
-  if (err == ERR_OK && !reply_number(reply, &claim->num)) claim->err = ERR_INTERNAL;
-}
-
-static struct claim_call *claim_new(struct backend *backend, enum owner_kind kind, struct slice id)
-{
-  struct slice name = slice_of(owner_kind_name(kind));
-  struct claim_call *claim = memory_zalloc(sizeof *claim + name.len + 1 + id.len);
-  claim->backend = backend;
-  claim->kind = kind;
-  char *at = claim->owner;
-  slice_put(&at, name);
-  *at++ = ':';
-  slice_put(&at, id);
-  claim->owner_len = (size_t)(at - claim->owner);
-  uuid_of(name.data, id, claim->uuid);
-  return claim;
-}
-
-/* So many may have been given out and forgotten by a Redis that failed: users are listed by number,
- * so these holes are kept small. */
-enum { NUMBERS_FORGOTTEN = 1000 };
-
-void directory_claim(struct backend *backend, enum owner_kind kind, struct slice id, bool promised,
-                     claimed_fn *done, void *arg)
-{
-  struct store *store = backend->store;
-  struct claim_call *claim = claim_new(backend, kind, id);
-  claim->promised = promised;
-  claim->done = done;
-  claim->arg = arg;
-  store_begin_counter(store, kind == OWNER_USER ? "numbers:users" : "numbers:conversations",
-                      NUMBERS_FORGOTTEN);
-  store_send(store, on_number_taken, claim);
-  store_behind(store);
-  store_begin_command(store, "SET", 4);
-  store_key(store, OWNER_UUID, slice_of(claim->uuid), "");
-  store_arg(store, (struct slice){claim->owner, claim->owner_len});
-  store_arg(store, SLICE("NX"));
-  store_arg(store, SLICE("GET"));
-  if (promised) store_promise(store);
-  store_send(store, on_uuid_claimed, claim);
-}
-
-void directory_disclaim(struct backend *backend, enum owner_kind kind, uint64_t num)
-{
-  struct text number = {0};
-  write_number(&number, kind, num);
-  store_begin_command(backend->store, "DEL", 1);
-  store_key(backend->store, OWNER_NUMBER, text_slice(&number), "");
-  store_send(backend->store, NULL, NULL);
-  text_free(&number);
 }
 
 /* ---- resolving ---------------------------------------------------------------------- */
@@ -506,7 +399,7 @@ void directory_by_number(struct backend *backend, enum owner_kind kind, uint64_t
                          entry_fn *done, void *arg)
 {
   struct text number = {0};
-  write_number(&number, kind, num);
+  directory_write_number(&number, kind, num);
   find_named(backend, OWNER_NUMBER, text_slice(&number),
              (struct named){.backend = backend, .num = num, .done = done, .arg = arg});
   text_free(&number);

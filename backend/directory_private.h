@@ -6,6 +6,8 @@
 #include "messages.h"
 #include "uuid.h"
 
+struct text;
+
 struct directory *directory_new(unsigned max_entries);
 void directory_free(struct directory *directory);
 size_t directory_count(const struct directory *directory);
@@ -24,6 +26,13 @@ void directory_claim(struct backend *backend, enum owner_kind kind, struct slice
  * and so is kept in the LRU as entries are. */
 void directory_owner(struct backend *backend, enum owner_kind of, struct slice name, owner_fn *done,
                      void *arg);
+
+/* "u7" of a user; rooms and dialogs are numbered together: "c7". */
+void directory_write_number(struct text *out, enum owner_kind kind, uint64_t num);
+
+/* claim.c's: who wants a number in this turn of the loop; NULL: nobody. */
+struct taking;
+struct taking **directory_taking(struct directory *directory, enum owner_kind kind);
 
 /* Another node was faster: nobody has that number. */
 void directory_disclaim(struct backend *backend, enum owner_kind kind, uint64_t num);

@@ -256,7 +256,7 @@ static void take_block(struct waiting *waiting)
   store_key(store, waiting->kind, waiting->id, "");
   store_send(store, NULL, NULL);
   store_behind(store);
-  store_begin_counter(store, "blocks", BLOCKS_FORGOTTEN);
+  store_begin_counter(store, "blocks", 1, BLOCKS_FORGOTTEN);
   store_send(store, on_block, waiting);
 }
 

@@ -215,16 +215,17 @@ void store_promise(struct store *store)
 }
 
 /* parley:blocks and parley:epoch:{parley:blocks}: one slot. */
-void store_begin_counter(struct store *store, const char *name, unsigned forgotten)
+void store_begin_counter(struct store *store, const char *name, unsigned count, unsigned forgotten)
 {
   const char *prefix = store->options.prefix;
   struct text key = {0};
-  store_begin(store, SCRIPT_counter_next, 2, 2);
+  store_begin(store, SCRIPT_counter_next, 2, 3);
   store_name(store, name);
   text_append_format(&key, "%sepoch:{%s%s}", prefix, prefix, name);
   store_arg(store, text_slice(&key));
   text_free(&key);
   store_number(store, forgotten);
+  store_number(store, count);
   store_epoch(store);
 }
 

@@ -115,9 +115,10 @@ void store_number(struct store *store, uint64_t number);
  * goes over. At most one a call. */
 void store_epoch(struct store *store);
 
-/* The whole call that takes the next number of the counter <prefix><name>, and leaves out
- * `forgotten` ones where a master that was lost may have given them out. */
-void store_begin_counter(struct store *store, const char *name, unsigned forgotten);
+/* The whole call that takes the next `count` numbers of the counter <prefix><name>, of which the
+ * last is the answer, and leaves out `forgotten` ones where a master that was lost may have given
+ * them out. */
+void store_begin_counter(struct store *store, const char *name, unsigned count, unsigned forgotten);
 
 /* What was written is part of something that is promised, and another master's than that which is
  * sent behind it: in a Redis Cluster replicas must have it, too, before it is answered. Elsewhere

@@ -72,6 +72,32 @@ static void test_two_who_make_the_same_user_agree(void **state)
   node_end(&other);
 }
 
+/* Those who come in one turn of the loop: one call takes a number for each, and no hole is left. */
+static void test_those_who_come_at_once_are_numbered_together(void **state)
+{
+  (void)state;
+  enum { USERS = 5 };
+  struct outcome outcomes[USERS] = {0};
+  unsigned seen = 0;
+  resolve(&node, OWNER_USER, "alice", true);
+  redis_ask(&redis, "CONFIG RESETSTAT");
+  for (int i = 0; i < USERS; i++) {
+    char id[] = {'u', (char)('a' + i), '\0'};
+    directory_resolve(node.backend, OWNER_USER, slice_of(id), true, on_entry, &outcomes[i]);
+  }
+  for (int i = 0; i < USERS; i++) {
+    WAIT(base, outcomes[i].done);
+    assert_int_equal(outcomes[i].err, ERR_OK);
+    assert_in_range(outcomes[i].num, 2, USERS + 1);
+    seen |= 1U << outcomes[i].num;
+    assert_string_equal(redis_ask(&redis, "GET parley:number:{u%d}", (int)outcomes[i].num),
+                        ((char[]){'u', 's', 'e', 'r', ':', 'u', (char)('a' + i), '\0'}));
+  }
+  assert_int_equal(seen, ((1U << USERS) - 1) << 2);
+  assert_string_equal(redis_ask(&redis, "GET parley:numbers:users"), "6");
+  assert_non_null(strstr(redis_ask(&redis, "INFO commandstats"), "cmdstat_incrby:calls=1,"));
+}
+
 /* A name that changes while it is being asked for: the telling comes by another link. */
 static void test_what_is_forgotten_while_it_is_asked_for_is_not_kept(void **state)
 {
@@ -264,6 +290,7 @@ int main(void)
       TEST(test_users_and_conversations_are_counted_apart),
       TEST(test_a_uuid_belongs_to_one),
       TEST(test_two_who_make_the_same_user_agree),
+      TEST(test_those_who_come_at_once_are_numbered_together),
       TEST(test_what_is_forgotten_while_it_is_asked_for_is_not_kept),
       TEST(test_the_lru_forgets_the_least_recently_used),
       TEST(test_who_is_renamed_is_forgotten),
