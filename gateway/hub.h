@@ -24,8 +24,8 @@ struct topic {
   struct slice owner; /* the user's or room's id; a slice of `name` */
   struct subscription *first;
   struct topic *next_due; /* the list of topics that want a page (sync.c) */
-  bool shared;            /* of a user: maybe with connections that are not this session's */
   struct bucket sends;    /* of a user: the rate of what they send from here */
+  bool shared;            /* of a user: maybe with connections that are not this session's */
   bool confirmed;         /* nothing published is missed */
   bool page_in_flight, due;
   uint32_t pages;  /* asked for so far */

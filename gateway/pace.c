@@ -63,13 +63,12 @@ static void step_soon(struct pace *pace)
 
 enum pace_verdict pace_enter(struct pace *pace, struct pace_place *place)
 {
-  assert(!place->waits);
+  assert(!pace_waits(place));
   uint64_t per_second = pace->node->config->handshakes_per_second;
   if (!per_second || (!pace->first && take(pace))) return PACE_NOW;
   if (pace->count >= per_second * PACE_WAIT_MS / 1000) return PACE_FULL;
   if (!pace->first) step_soon(pace);
   DL_APPEND2(pace->first, place, previous, next);
-  place->waits = true;
   pace->count++;
   metric_add(METRIC_HANDSHAKES_WAITING, 1);
   metric_add(METRIC_HANDSHAKES_PACED, 1);
@@ -78,9 +77,9 @@ enum pace_verdict pace_enter(struct pace *pace, struct pace_place *place)
 
 void pace_leave(struct pace *pace, struct pace_place *place)
 {
-  if (!place->waits) return;
+  if (!pace_waits(place)) return;
   DL_DELETE2(pace->first, place, previous, next);
-  place->waits = false;
+  place->previous = place->next = NULL;
   pace->count--;
   metric_subtract(METRIC_HANDSHAKES_WAITING, 1);
 }

@@ -6,6 +6,7 @@
 #define PARLEY_GATEWAY_PACE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct node;
 struct pace;
@@ -14,10 +15,14 @@ enum { PACE_WAIT_MS = 5000 }; /* nobody stands in the line for longer */
 
 /* A place in the line; stands in a struct of one's own. All zero bytes: in no line. */
 struct pace_place {
-  struct pace_place *previous, *next;
-  bool waits;
+  struct pace_place *previous, *next;     /* NULL where it is in no line */
   bool (*turn)(struct pace_place *place); /* false: it is wanted no more, and costs nothing */
 };
+
+static inline bool pace_waits(const struct pace_place *place)
+{
+  return place->previous != NULL; /* the first one's is the last one (utlist.h) */
+}
 
 struct pace *pace_new(struct node *node);
 

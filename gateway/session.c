@@ -26,7 +26,7 @@
 enum {
   WRITE_BYTES = 64 * 1024, /* several frames in one write */
   CLOSE_SECONDS = 5,       /* so long a peer may take to read its close frame */
-  NUMBER_TEXT_BYTES = 16,  /* of a number in base 36, with its mark */
+  NUMBER_TEXT_BYTES = 14,  /* of a number in base 36, with its mark */
   ID_NUMBERS_BYTES = 2 * NUMBER_TEXT_BYTES,
 };
 
@@ -145,9 +145,10 @@ void session_identified(struct session *session, const struct identity *identity
 static void set_names(struct session *session, struct slice uuid, struct slice name)
 {
   struct party *user = &session->caller.user;
-  char *names = memory_alloc(uuid.len + name.len + 1), *next = names;
+  bool named = !slice_equal(name, user->id);
+  char *names = memory_alloc(uuid.len + (named ? name.len : 0) + 1), *next = names;
   user->uuid = slice_put(&next, uuid);
-  user->name = slice_equal(name, user->id) ? user->id : slice_put(&next, name);
+  user->name = named ? slice_put(&next, name) : user->id;
   free(session->names); /* `uuid` may have stood there */
   session->names = names;
 }

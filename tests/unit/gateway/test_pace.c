@@ -69,7 +69,7 @@ static void who_comes_alone_begins_at_once(void **state)
 {
   (void)state;
   assert_int_equal(pace_enter(node.pace, &places[0]), PACE_NOW);
-  assert_false(places[0].waits);
+  assert_false(pace_waits(&places[0]));
 }
 
 static void a_storm_is_served_at_the_rate_in_the_order_of_coming(void **state)
@@ -90,7 +90,7 @@ static void the_line_is_as_long_as_can_be_served_in_time(void **state)
   config.handshakes_per_second = 10;
   unsigned waiting = 0;
   for (unsigned i = 0; i < MANY && pace_enter(node.pace, &places[i]) != PACE_FULL; i++)
-    waiting += places[i].waits;
+    waiting += pace_waits(&places[i]);
   assert_int_equal(waiting, 10 * PACE_WAIT_MS / 1000);
 }
 
