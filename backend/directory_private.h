@@ -16,8 +16,9 @@ size_t directory_count(const struct directory *directory);
 uint64_t directory_forgets(const struct directory *directory);
 
 /* Takes a fresh number and the UUID of who has no record yet; ERR_CONFLICT: the UUID is
- * somebody else's. The number's entry stands when done is called, so that a record which is made
- * next never stands without it. `promised`: replicas have both, too (store_promise). */
+ * somebody else's. The number's entry stands when done is called, or is on its way on the one
+ * link that there is, so that a record which is made next never stands without it. `promised`:
+ * replicas have both, too (store_promise). */
 typedef void claimed_fn(void *arg, enum err err, uint64_t num, const char *uuid);
 void directory_claim(struct backend *backend, enum owner_kind kind, struct slice id, bool promised,
                      claimed_fn *done, void *arg);
