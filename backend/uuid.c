@@ -30,6 +30,15 @@ static void write_text(const unsigned char bytes[16], char out[UUID_TEXT_BYTES +
   out[at] = '\0';
 }
 
+/* Looked up once: OpenSSL takes longer for that than for hashing a name. */
+static const EVP_MD *sha1(void)
+{
+  static const EVP_MD *fetched;
+  if (!fetched) fetched = EVP_MD_fetch(NULL, "SHA1", NULL);
+  assert(fetched);
+  return fetched;
+}
+
 void uuid_of(const char *kind, struct slice id, char out[UUID_TEXT_BYTES + 1])
 {
   if (uuid_is(id)) {
@@ -43,7 +52,7 @@ void uuid_of(const char *kind, struct slice id, char out[UUID_TEXT_BYTES + 1])
   text_append_char(&name, ':');
   text_append(&name, id);
   unsigned char hash[EVP_MAX_MD_SIZE];
-  int hashed = EVP_Digest(name.data, name.len, hash, NULL, EVP_sha1(), NULL);
+  int hashed = EVP_Digest(name.data, name.len, hash, NULL, sha1(), NULL);
   assert(hashed == 1);
   (void)hashed;
   text_free(&name);
