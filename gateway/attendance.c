@@ -132,6 +132,9 @@ void attendance_arrive(struct session *session)
 void attendance_missed(struct session *session)
 {
   session->arrived = false;
+  /* Its node may have been cleared away, and not know it yet: so it joins again, and attends behind
+   * that, as whoever stands in its node's hash. */
+  admission_rejoin(session);
 }
 
 void attendance_resume(struct session *session)

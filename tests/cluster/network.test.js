@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { http } from '../lib/http.js';
 import { parse_metrics } from '../lib/prometheus.js';
 import { RedisServer } from '../lib/redis.js';
+import { RespClient } from '../lib/resp.js';
 import { uuid_of } from '../lib/uuid.js';
 import { pause, waitFor } from '../lib/wait.js';
 import { scene, use_world } from '../lib/world.js';
@@ -94,6 +95,23 @@ faulty('a lobby whose attendance cannot be read is read again', async (stage) =>
     await stage.redis.command('RENAME', aside, key);
   }
   await watcher.until((frame) => frame.type === 'user_connected' && frame.username === coming.user, 20000);
+});
+
+// It may have been cleared away, and its node not know it yet: in the lobby alone nobody would find it.
+faulty('whoever attends again, after a bus was deaf, stands in their node\'s hash by then', async (stage) => {
+  const carol = await stage.simple_arrived(1, 'carol');
+  const order = [];
+  const monitor = await RespClient.connect(stage.redis.port);
+  monitor.on_line = (line) => {
+    if (!line.includes(carol.user)) return;
+    if (line.includes('"HSET" "parley:node:{node-b.0}:sessions"')) order.push('node');
+    if (line.includes('"EVALSHA"') && line.includes(':attendance"')) order.push('lobby');
+  };
+  await monitor.command('MONITOR');
+  assert.equal(stage.proxies[1].mute(/:bus$/), 1);
+  await waitFor('carol attends again', () => order.includes('lobby'), 15000);
+  monitor.close();
+  assert.equal(order[0], 'node', `${order}`);
 });
 
 faulty('a command link that hangs: unavailable, then another one; sending again is safe', async (stage) => {
