@@ -4,8 +4,7 @@
  *                                                presence_reaped_finished ──┘
  *
  * Every step can be done twice, and a session stays in the node's hash until all are done: so
- * whoever comes next begins anew with what is left there; and where one that lives is cleared away
- * by mistake, its node misses it there, and it joins again. Used by reaper.c, sweep.c and departed.c.
+ * whoever comes next begins anew with what is left there. Used by reaper.c, sweep.c and departed.c.
  * Private to backend/. */
 #ifndef PARLEY_BACKEND_CLEARING_H
 #define PARLEY_BACKEND_CLEARING_H
@@ -19,7 +18,6 @@ struct clearing {
   struct presence *presence;
   struct slice node; /* whose hash; lives while there are tickets */
   const char *hash;  /* ":sessions" or ":lost" */
-  bool once_more; /* departed.c: not those that their node's hash has (`node` is not looked at) */
   uint64_t until_ms; /* clock_now_ms: later than it no more is told of; 0: no such time */
   void (*done)(void *arg, bool all); /* no ticket is left; `all`: all that there were are done */
   void *arg;

@@ -1,8 +1,8 @@
-/* Sessions that ended lately, here or cleared away by this node. On a Redis Cluster each master
- * forgets for itself in a failover: a user's, or the lobby's, may show one again that the node's
- * shows no more, and no sweep finds it. So those that ended within the last minute are cleared away
- * once more when the masters are whole again; where nothing was forgotten that changes nothing. Not
- * those that their node's hash has: it had only been paused, and they are back. */
+/* Sessions that ended lately. On a Redis Cluster each master forgets for itself in a failover: a
+ * user's, or the lobby's, may show one again that the node's shows no more, and no sweep finds
+ * it. So those that ended within the last minute are cleared away once more when the masters are
+ * whole again; where nothing was forgotten that changes nothing. Not those that a reaper cleared
+ * away: they come back where their node had only been paused. */
 #include <stdlib.h>
 
 #include <utlist.h>
@@ -92,8 +92,8 @@ struct departed *departed_new(struct presence *presence)
   struct departed *departed = memory_zalloc(sizeof *departed);
   departed->presence = presence;
   departed->clearing = (struct clearing){.presence = presence,
+                                         .node = slice_of(presence->backend->options.node),
                                          .hash = ":sessions",
-                                         .once_more = true,
                                          .done = on_cleared,
                                          .arg = departed};
   return departed;

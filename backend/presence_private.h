@@ -84,8 +84,8 @@ void sweep_free(struct sweep *sweep);
 void sweep_beat(struct sweep *sweep);
 void sweep_hurry(struct sweep *sweep);
 
-/* departed.c: sessions that ended lately, on a Redis Cluster; elsewhere it is empty. One has ended,
- * here or with its node; the masters are whole again, and may have forgotten some; a heartbeat was answered. */
+/* departed.c: sessions that ended lately, on a Redis Cluster; elsewhere it is empty. One has ended;
+ * the masters are whole again, and may have forgotten some; a heartbeat was answered. */
 struct departed *departed_new(struct presence *presence);
 void departed_free(struct departed *departed);
 void departed_note(struct departed *departed, struct slice user, struct slice session);
