@@ -15,7 +15,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
 cd "$root" || exit 1
 results=$here/results
-steps=(headers format tidy scripts docs unit unit-sanitized live live-sanitized sixth browser bench fuzz)
+steps=(headers format tidy scripts docs unit unit-sanitized live live-sanitized seeds sixth browser bench fuzz)
 extra=(valgrind) # slow: only when named
 
 passed=0 failed=0 skipped=0 failures=()
@@ -174,6 +174,9 @@ run_node() { # run_node BUILD: what talks to live nodes, with that build's progr
 
 step_live() { run_node build; }
 step_live-sanitized() { run_node build-sanitize; }
+
+# Hundreds are played by hand; what they found: tests/cluster/RESULTS.md.
+step_seeds() { check 900 "the fault machine, seeds 1-10 on one Redis" tests/cluster/run.sh --seeds 1-10 --seconds 30 --jobs 3; }
 
 step_sixth() { check 300 "a protocol is added as its page says" tests/sixth/run.sh; }
 

@@ -10,7 +10,7 @@ import { play_apart, seeds_of } from './seeds.js';
 
 const SECONDS = Number(process.env.PARLEY_SEED_SECONDS ?? 10);
 // Of Sentinel and Cluster those whose first seconds have failovers, nodes killed and slots that move.
-const SEEDS = { one: '1-3', sentinel: '16', cluster: '22' };
+const SEEDS = { one: '11', sentinel: '16', cluster: '22' };
 
 test('a seed gives the same schedule again, longer ones begin like shorter ones', () => {
   for (const shape of Object.keys(SHAPES)) {
