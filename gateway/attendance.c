@@ -19,7 +19,6 @@
 #include "metrics.h"
 #include "muster.h"
 #include "presence.h"
-#include "roll_call.h"
 #include "session.h"
 
 struct attendance {
@@ -117,7 +116,6 @@ void attendance_arrive(struct session *session)
 {
   struct node *node = session->caller.node;
   if (session->arrived) return;
-  roll_call_begin(session);
   /* A session that is not in its node's hash is nowhere else: masters of a Redis Cluster have no
    * order among them, so not before it has joined (admission.c goes on here then). */
   if (session->joining || session->rejoins) return;

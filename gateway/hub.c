@@ -79,15 +79,14 @@ static struct topic *topic_make(struct node *node, enum owner_kind kind, struct 
   return topic;
 }
 
-/* The room whose comings and goings are those of attendance. */
-static bool is_attended(const struct topic *topic)
+bool topic_is_attended(const struct topic *topic)
 {
   return topic->kind == OWNER_ROOM && attendance_is_of(topic->owner);
 }
 
 static void topic_drop(struct node *node, struct topic *topic)
 {
-  if (is_attended(topic)) roll_call_end(node);
+  if (topic_is_attended(topic)) roll_call_end(node);
   bus_unsubscribe(node->backend, (struct slice){topic->name, topic->name_len});
   HASH_DEL(node->hub->topics, topic);
   free(topic);
@@ -202,7 +201,7 @@ static bool carry_out(struct node *node, struct topic *topic, const struct envel
   case KIND_ROOM_ENTERED:
   case KIND_ROOM_CHANGED:
     hearing_member(topic, event);
-    if (is_attended(topic) && event->kind != KIND_ROOM_CHANGED) {
+    if (topic_is_attended(topic) && event->kind != KIND_ROOM_CHANGED) {
       roll_call_heard(node, topic, event);
       return true;
     }
@@ -266,7 +265,7 @@ void hub_subscribed(struct node *node, struct slice channel)
     return;
   }
   topic->confirmed = true;
-  if (is_attended(topic)) roll_call_again(node);
+  if (topic_is_attended(topic)) roll_call_again(node);
   sync_confirmed(node, topic);
 }
 
@@ -274,7 +273,7 @@ static void lose(struct node *node, struct topic *topic)
 {
   topic->confirmed = false;
   topic->shared = true; /* another connection's coming may be missed */
-  if (is_attended(topic)) roll_call_lost(node);
+  if (topic_is_attended(topic)) roll_call_lost(node);
   sync_lost(topic);
 }
 

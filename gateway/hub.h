@@ -92,6 +92,9 @@ struct subscription *hub_find(struct session *session, enum owner_kind kind, str
 /* NULL where nobody here hears it. */
 struct topic *hub_topic(struct node *node, enum owner_kind kind, struct slice id);
 
+/* Of the room whose comings and goings are those of attendance. */
+bool topic_is_attended(const struct topic *topic);
+
 /* What the backend tells (backend_events). */
 void hub_message(struct node *node, struct slice channel, struct slice payload);
 void hub_subscribed(struct node *node, struct slice channel);

@@ -9,7 +9,7 @@
 
 struct roll_call;
 
-/* The session hears the lobby: from now on this node has a roster, where the session's protocol
+/* The session is about to hear the lobby: from now on this node has a roster, where the session's protocol
  * tells of comings and goings. */
 void roll_call_begin(struct session *session);
 

@@ -12,7 +12,9 @@ enum { FIRST_CAPACITY = 16 };
 
 struct roster_member {
   uint32_t reading; /* the one that it was confirmed in, or heard of since it began */
-  uint32_t there : 1, len : 31;
+  uint32_t there : 1;
+  uint32_t untold : 1; /* known from the first reading alone: an event may be on its way yet */
+  uint32_t len : 30;
   char id[];
 };
 
@@ -66,7 +68,7 @@ static struct roster_member *add(struct roster *roster, struct slice id)
   if ((roster->count + 1) * 4 > roster->capacity * 3)
     resize(roster, roster->capacity ? roster->capacity * 2 : FIRST_CAPACITY);
   struct roster_member *member = memory_alloc(sizeof *member + id.len);
-  member->len = (uint32_t)id.len & INT32_MAX;
+  member->len = (uint32_t)id.len & 0x3fffffff;
   memcpy(member->id, id.data, id.len);
   roster->slots[slot_of(roster, id)] = member;
   roster->count++;
@@ -105,13 +107,14 @@ void roster_free(struct roster *roster)
 bool roster_heard(struct roster *roster, struct slice user, bool there)
 {
   struct roster_member *member = find(roster, user);
-  bool told = member ? member->there != there : there || !roster->complete;
+  bool told = member ? member->there != there || member->untold : there || !roster->complete;
   if (!there && roster->complete && !roster->under_way) {
     if (member) take_out(roster, slot_of(roster, user));
     return told;
   }
   if (!member) member = add(roster, user);
   member->there = there;
+  member->untold = false;
   member->reading = roster->reading;
   return told;
 }
@@ -131,10 +134,14 @@ bool roster_seen(struct roster *roster, struct slice user)
   if (!member && roster->complete) return true;
   if (!member) {
     (void)roster_heard(roster, user, true);
+    find(roster, user)->untold = true;
     return false;
   }
   if (member->reading == roster->reading) return false;
-  if (member->there) member->reading = roster->reading;
+  if (member->there) {
+    member->reading = roster->reading;
+    member->untold = false;
+  }
   return !member->there; /* of an earlier reading, which did not come to its end */
 }
 

@@ -34,7 +34,8 @@ bool roster_heard(struct roster *roster, struct slice user, bool there);
 void roster_begin(struct roster *roster);
 
 /* It shows this user. True: a coming that was not told, to be settled. The first reading of all
- * tells nobody: those were there before anybody here heard of them. */
+ * tells nobody: those were there before anybody here heard of them. Or came just now: so their
+ * coming is told all the same where the event is yet to come, until the next reading. */
 bool roster_seen(struct roster *roster, struct slice user);
 
 /* All that it shows was seen: the next one who is not there any more, to be settled. False: that

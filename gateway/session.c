@@ -266,9 +266,7 @@ void session_heard(struct session *session, struct subscription *subscription)
 {
   if (session->replies) dispatch_heard(session, subscription);
   if (subscription->greeting) hearing_live(subscription);
-  const struct topic *topic = subscription->topic;
-  if (!session->arrived && topic->kind == OWNER_ROOM && attendance_is_of(topic->owner))
-    attendance_arrive(session);
+  if (!session->arrived && topic_is_attended(subscription->topic)) attendance_arrive(session);
 }
 
 /* ---- out --------------------------------------------------------------------------- */

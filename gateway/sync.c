@@ -20,6 +20,7 @@
 #include "inbox.h"
 #include "messages.h"
 #include "metrics.h"
+#include "roll_call.h"
 #include "session.h"
 
 enum {
@@ -137,6 +138,7 @@ static void locate(struct node *node, struct subscription *subscription)
   subscription->state = SYNC_LOCATING;
   subscription->hint = 0;
   struct session *session = subscription->session;
+  if (topic_is_attended(subscription->topic)) roll_call_begin(session);
   if (subscription->start == START_UNREAD) {
     /* presence_join brings the page: sync_first_page. One that is under way was asked for
      * before this confirmation, and may not tell all. */
@@ -177,8 +179,7 @@ void sync_confirmed(struct node *node, struct topic *topic)
     if (each->located) {
       begin_reading(each, 0); /* it was live before: goes on from its cursor */
       if (each == each->session->inbox) admission_rejoin(each->session);
-      if (topic->kind == OWNER_ROOM && attendance_is_of(topic->owner))
-        attendance_missed(each->session);
+      if (topic_is_attended(topic)) attendance_missed(each->session);
       reading = true;
     } else {
       locate(node, each);

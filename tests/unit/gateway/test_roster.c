@@ -36,11 +36,25 @@ static struct roster two(void)
   return roster;
 }
 
+static void who_comes_while_the_first_reading_is_made_is_told_once(void **state)
+{
+  (void)state;
+  struct roster roster = two();
+  assert_true(roster_heard(&roster, alice, true)); /* the reading was quicker than the event */
+  assert_false(roster_heard(&roster, alice, true));
+  roster_begin(&roster);
+  assert_false(roster_seen(&roster, alice) || roster_seen(&roster, bob));
+  assert_none_missing(&roster);
+  assert_false(roster_heard(&roster, bob, true)); /* that is old */
+  roster_free(&roster);
+}
+
 static void what_changes_nothing_is_not_told(void **state)
 {
   (void)state;
   struct roster roster = two();
-  assert_false(roster_heard(&roster, alice, true));
+  assert_true(roster_heard(&roster, carol, true));
+  assert_true(roster_heard(&roster, carol, false));
   assert_false(roster_heard(&roster, carol, false));
   assert_true(roster_heard(&roster, carol, true));
   assert_false(roster_heard(&roster, carol, true));
@@ -79,7 +93,7 @@ static void what_comes_in_live_is_newer_than_the_page(void **state)
   assert_false(roster_seen(&roster, alice));
   assert_true(roster_heard(&roster, carol, true)); /* and in no page */
   assert_missing(&roster, bob);
-  assert_false(roster_heard(&roster, bob, true));
+  assert_true(roster_heard(&roster, bob, true));
   assert_false(roster_settle(&roster, bob, false));
   assert_none_missing(&roster);
   assert_false(roster_heard(&roster, alice, false));
@@ -160,6 +174,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_changes_nothing_is_not_told),
+      cmocka_unit_test(who_comes_while_the_first_reading_is_made_is_told_once),
       cmocka_unit_test(a_reading_tells_who_came_and_who_went),
       cmocka_unit_test(what_comes_in_live_is_newer_than_the_page),
       cmocka_unit_test(what_was_found_and_goes_before_it_is_told_is_not_told),
