@@ -16,6 +16,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/slice.h"
+
 struct redisReply;
 struct text;
 struct topology;
@@ -31,9 +33,9 @@ struct epoch {
 
 void epoch_init(struct epoch *epoch);
 
-/* Writes the call of the master in that place. `hash`: of epoch_learn.lua. False: there is
+/* Writes the call of the master in that place. `script`: epoch_learn.lua. False: there is
  * none, for in a cluster it has no slot to keep the answer in. */
-bool epoch_write_call(const struct epoch *epoch, struct text *out, const char *hash,
+bool epoch_write_call(const struct epoch *epoch, struct text *out, struct slice script,
                       const char *prefix, const struct topology *topology, size_t place);
 
 /* Takes the answer. What is not understood (an error; NULL: nobody was asked) makes the node's own clock

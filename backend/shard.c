@@ -181,8 +181,8 @@ static void write_load(const struct shard *shard, struct text *out, size_t scrip
 static void ask_epoch(struct shard *shard, struct text *command)
 {
   const struct store_options *store = shard->options.store;
-  const char *hash = shard->options.scripts[SCRIPT_epoch_learn].hash;
-  if (epoch_write_call(&shard->epoch, command, hash, store->prefix, store->topology,
+  struct slice script = shard->options.scripts[SCRIPT_epoch_learn].text;
+  if (epoch_write_call(&shard->epoch, command, script, store->prefix, store->topology,
                        shard->options.place))
     link_greet_ask(shard->link, command->data, command->len);
   else

@@ -13,7 +13,7 @@ const files = (folder, end) =>
 
 // What the links say beside the store's calls: link.c, shard.c, store.c, bus.c, slots.c.
 const LINKS = [
-  'evalsha', 'script|load', 'select', 'client|setname', 'ping', 'role', 'wait',
+  'eval', 'evalsha', 'script|load', 'select', 'client|setname', 'ping', 'role', 'wait',
   'subscribe', 'unsubscribe', 'ssubscribe', 'sunsubscribe', 'publish', 'spublish',
   'cluster|slots', 'asking',
 ];
