@@ -51,6 +51,7 @@ struct store {
   struct call *leader; /* the last one, where it is not answered yet; in a cluster */
   bool has_slot;       /* `slot`: of the first key that was written; in a cluster */
   unsigned slot;
+  bool ending;     /* what is asked for by those who are refused now is refused, too */
   unsigned errors; /* not logged yet */
   uint64_t logged_ms;
   struct script_text scripts[SCRIPT_COUNT];
@@ -248,7 +249,6 @@ static void transmit(struct call *call);
 static void send_in_cluster(struct store *store, struct call *call)
 {
   struct call *leader = store->behind ? store->leader : NULL;
-  call->leader = call->follower = NULL;
   store->behind = false;
   store->leader = call->taken ? NULL : call;
   if (leader)
@@ -262,12 +262,20 @@ void store_behind(struct store *store)
   store->behind = true;
 }
 
+static void on_refused(void *arg, enum err err, const redisReply *reply)
+{
+  call_answer(arg, err, reply);
+}
+
 static void dispatch(struct call *call, store_fn *done, void *arg)
 {
   call->done = done;
   call->arg = arg;
   call->tries = 0;
-  if (call->store->detours)
+  call->leader = call->follower = NULL;
+  if (call->store->ending)
+    soon_tell(call->store->soon, ERR_UNAVAILABLE, on_refused, call);
+  else if (call->store->detours)
     send_in_cluster(call->store, call);
   else
     transmit(call);
@@ -309,11 +317,6 @@ static bool can_transmit(struct call *call)
 {
   struct shard *shard = shard_at(call->store, call->place);
   return shard && link_is_up(shard_link(shard));
-}
-
-static void on_refused(void *arg, enum err err, const redisReply *reply)
-{
-  call_answer(arg, err, reply);
 }
 
 static void transmit(struct call *call)
@@ -424,10 +427,12 @@ struct store *store_new(const struct store_options *options)
 
 void store_free(struct store *store)
 {
+  store->ending = true;
   if (store->detours) detours_end(store->detours);
   for (size_t i = 0; i < store->count; i++) close_shard(store, i);
-  soon_free(store->soon);
   if (store->detours) detours_free(store->detours);
+  store->detours = NULL;
+  soon_free(store->soon); /* last: who is refused may ask for something else, and is refused here */
   script_texts_free(store->scripts);
   free(store->shards);
   text_free(&store->command);

@@ -439,6 +439,44 @@ static void test_one_master_is_away(void **state)
   WAIT(base, node.messages.count > messages);
 }
 
+/* Who is refused asks again, twice, for something that lies elsewhere. */
+struct insistent {
+  struct store *store;
+  unsigned user, refused;
+};
+
+static void insist(struct insistent *insistent);
+
+static void on_insisted(void *arg, enum err err, const struct redisReply *reply)
+{
+  (void)reply;
+  struct insistent *insistent = arg;
+  assert_int_equal(err, ERR_UNAVAILABLE);
+  if (++insistent->refused < 3) insist(insistent);
+}
+
+static void insist(struct insistent *insistent)
+{
+  char user[16];
+  snprintf(user, sizeof user, "%u", insistent->user + 100 * insistent->refused);
+  store_begin_command(insistent->store, "EXISTS", 1);
+  store_key(insistent->store, OWNER_USER, slice_of(user), "");
+  store_send(insistent->store, on_insisted, insistent);
+}
+
+static void test_asking_again_while_it_is_freed(void **state)
+{
+  (void)state;
+  struct store *store = node.backend->store;
+  struct insistent all[] = {{store, 31, 0}, {store, 32, 0}, {store, 31, 0}, {store, 33, 0}};
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+    if (i) store_behind(store);
+    insist(&all[i]);
+  }
+  node_end(&node);
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) assert_int_equal(all[i].refused, 3);
+}
+
 /* Each master forgets for itself: who has ended stands there again, and nowhere else. */
 static void test_what_a_master_forgot_of_who_ended_is_said_again(void **state)
 {
@@ -669,6 +707,7 @@ int main(void)
       TEST(test_every_bus_link_is_probed),
       TEST(test_script_flush_on_one_master),
       TEST(test_freeing_while_calls_wait),
+      TEST(test_asking_again_while_it_is_freed),
       TEST(test_one_master_is_away),
       TEST(test_what_a_master_forgot_of_who_ended_is_said_again),
       TEST(test_who_was_reaped_and_came_back_stays),
