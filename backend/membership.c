@@ -1,5 +1,5 @@
 /* What users are in rooms: coming and going, invitations, kicks, bans, admins, the owner
- * (conversation.h, rooms.h): arguments of scripts/room_role.lua and user_room.lua.
+ * (conversation.h, rooms.h): arguments of scripts/room_role.lua, user_room.lua and user_place.lua.
  *
  *   the room's tag: may they? ─► its sets, the room is told ─► the user's: their sets, they are told
  *
@@ -105,6 +105,17 @@ void room_settle(struct backend *backend, struct slice room, struct slice user, 
   store_key(store, OWNER_USER, user, "");
   store_arg(store, event);
   plain_send(backend, done, arg);
+}
+
+void room_place(struct backend *backend, struct slice room, struct slice user, unsigned most,
+                err_fn *done, void *arg)
+{
+  struct store *store = backend->store;
+  store_begin(store, SCRIPT_user_place, 1, 2);
+  store_key(store, OWNER_USER, user, ":rooms");
+  store_arg(store, room);
+  store_number(store, most);
+  word_send(backend, done, arg);
 }
 
 /* `asked->role` and `given` are told by the change. */

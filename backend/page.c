@@ -107,6 +107,7 @@ enum err word_read(const struct redisReply *reply)
       {"CLOSED", ERR_NOT_IN_ROOM},
       {"OUTSIDE", ERR_NOT_IN_ROOM},
       {"MANY", ERR_TOO_LARGE},
+      {"CROWDED", ERR_TOO_MANY_ROOMS},
   };
   struct slice text = reply_slice(reply);
   for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)

@@ -129,6 +129,13 @@ struct room_change_role {
 void room_change_role(struct backend *backend, const struct room_change_role *change,
                       stamp_fn *done, void *arg);
 
+/* Whether the user may come to the room, where nobody may be in more than `most` of them: ERR_OK, also
+ * where they are in it; ERR_TOO_MANY_ROOMS. For those to ask who then call room_enter, room_make (no
+ * room: empty) or give a membership. It reserves nothing: two who ask for one user at the same moment
+ * are both told that there is place, so that the user may end one or two above `most`. */
+void room_place(struct backend *backend, struct slice room, struct slice user, unsigned most,
+                err_fn *done, void *arg);
+
 /* The user is out of the room: their own side is made to say so, and whether they are `banned`, and
  * they are told `event` where it did not yet. For whoever completes what a dead node left. */
 void room_settle(struct backend *backend, struct slice room, struct slice user, bool banned,

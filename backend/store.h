@@ -64,6 +64,7 @@ struct topology;
   X(room_send)           \
   X(room_standing)       \
   X(unread_count)        \
+  X(user_place)          \
   X(user_room)           \
   X(user_tell)
 

@@ -1,7 +1,7 @@
 /* See dispatch.h.
  *
- *   command ─► addresses known? ─► begun: handed to Redis ─► outcome ─► reply
- *                  │ no: read from the directory; those behind it wait
+ *   command ─► addresses known? place for a room more? ─► begun: handed to Redis ─► outcome ─► reply
+ *                  │ no: asked of Redis; those behind it wait
  *
  * A command is begun when the one before it has been handed to Redis, and one link
  * keeps their order. What each kind begins with stands in command_*.c. */
@@ -16,6 +16,7 @@
 #include "directory.h"
 #include "messages.h"
 #include "metrics.h"
+#include "rooms.h"
 #include "session.h"
 
 /* ---- outcomes ---------------------------------------------------------------------- */
@@ -214,9 +215,10 @@ static const struct {
 
 /* What must be asked of Redis before a command can begin. */
 struct question {
-  enum { ASK_NOTHING, ASK_ENTRY, ASK_NUMBER, ASK_UUID, ASK_KEY } what;
+  enum { ASK_NOTHING, ASK_ENTRY, ASK_NUMBER, ASK_UUID, ASK_KEY, ASK_PLACE } what;
   enum owner_kind kind;
-  struct slice id; /* of an entry or a UUID, which may stand in `dialog`; or the key */
+  struct slice id;   /* of an entry or a UUID, which may stand in `dialog`; the key; the room */
+  struct slice user; /* who wants a place there */
   uint64_t num;
   bool about_user; /* the command's `user`, not its `to` */
   char dialog[COMMAND_DIALOG_ID_BYTES];
@@ -263,8 +265,35 @@ static bool ask_about_dialog(const struct caller *caller, const struct command *
   return !directory_find(caller->node->backend, OWNER_DIALOG, question->id);
 }
 
-/* The first thing that the command names and the directory does not hold. False: none. */
-static bool ask(const struct caller *caller, const struct command *command,
+/* Who comes to one more room by the command; empty: nobody. */
+static struct slice comer(const struct caller *caller, const struct command *command)
+{
+  static const struct slice nobody = {0};
+  switch (command->kind) {
+  case COMMAND_ENTER:
+    return caller->user.id;
+  case COMMAND_CREATE_ROOM:
+    return caller->admin ? command->user.id : caller->user.id;
+  case COMMAND_SET_ROLE: /* nobody else may, and is told no more than that */
+    return caller->admin && command->role == ROLE_MEMBER && command->adding ? command->user.id
+                                                                            : nobody;
+  default:
+    return nobody;
+  }
+}
+
+static bool ask_about_place(const struct caller *caller, const struct command *command,
+                            struct question *question)
+{
+  question->what = ASK_PLACE;
+  question->id = command->to.id;
+  question->user = comer(caller, command);
+  return question->user.len && caller->node->config->rooms_per_user;
+}
+
+/* The first thing that the command names and the directory does not hold, or that has to be asked of
+ * Redis each time. False: none. */
+static bool ask(const struct caller *caller, const struct command *command, bool has_place,
                 struct question *question)
 {
   struct backend *backend = caller->node->backend;
@@ -272,7 +301,8 @@ static bool ask(const struct caller *caller, const struct command *command,
   if (handlers[command->kind].addressed == UNADDRESSED) return false;
   if (ask_about(backend, &command->to, false, question)) return true;
   if (ask_about(backend, &command->user, true, question)) return true;
-  return ask_about_dialog(caller, command, question);
+  if (ask_about_dialog(caller, command, question)) return true;
+  return !has_place && ask_about_place(caller, command, question);
 }
 
 /* Whom a number or UUID stands for: a room, a user, or the other one of a dialog that is
@@ -350,6 +380,16 @@ static void on_key(void *arg, const struct verified *verified)
   go_on(caller, err);
 }
 
+static void on_place(void *arg, enum err err)
+{
+  struct resolution resolution = *(struct resolution *)arg;
+  free(arg);
+  struct caller *caller = resolved(&resolution);
+  if (!caller) return;
+  caller->first_task->has_place = true;
+  go_on(caller, err);
+}
+
 static void resolve(struct caller *caller, const struct question *question)
 {
   struct backend *backend = caller->node->backend;
@@ -360,6 +400,9 @@ static void resolve(struct caller *caller, const struct question *question)
   caller->resolving = true;
   if (question->what == ASK_KEY)
     credential_check(backend, question->id, node_wall_ms(), on_key, resolution);
+  else if (question->what == ASK_PLACE)
+    room_place(backend, question->id, question->user, caller->node->config->rooms_per_user,
+               on_place, resolution);
   else if (question->what == ASK_NUMBER)
     directory_by_number(backend, question->kind, question->num, on_resolved, resolution);
   else if (question->what == ASK_UUID)
@@ -400,7 +443,8 @@ static void pump(struct caller *caller)
   unsigned limit = caller->node->config->commands_in_flight;
   while (caller->first_task && !caller->resolving && caller->in_flight < limit) {
     struct question question;
-    if (ask(caller, &caller->first_task->command, &question)) {
+    const struct task *first = caller->first_task;
+    if (ask(caller, &first->command, first->has_place, &question)) {
       resolve(caller, &question);
       break;
     }
@@ -418,7 +462,7 @@ static bool can_begin(struct caller *caller, const struct command *command)
 {
   struct question question;
   return !caller->first_task && caller->in_flight < caller->node->config->commands_in_flight &&
-         !ask(caller, command, &question);
+         !ask(caller, command, false, &question);
 }
 
 void dispatch(struct caller *caller, const struct command *first)

@@ -18,6 +18,7 @@ struct task {
   uint64_t ts_ms;        /* SEND: the message's */
   struct address named;  /* `to` as the client named it, where that was by number or UUID */
   bool renamed;          /* CREATE_ROOM: the name could be no id */
+  bool has_place;        /* there is, for one more among the rooms of whoever comes by it to one */
   char *found[2];        /* the ids that stand for these: of `to` and of `user` */
   char memory[];
 };

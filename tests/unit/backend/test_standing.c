@@ -1,4 +1,4 @@
-/* Who may do what in a room, and invitations, against a real Redis. */
+/* Who may do what in a room, and invitations; how many rooms one may be in; against a real Redis. */
 #include "stage.h"
 
 #include <stdio.h>
@@ -148,6 +148,34 @@ static void test_a_member_keeps_no_invitation(void **state)
   assert_int_equal(node.messages.count, 0);
 }
 
+static enum err place(const char *room, const char *user, unsigned most)
+{
+  struct outcome outcome = {0};
+  room_place(node.backend, slice_of(room), slice_of(user), most, on_err, &outcome);
+  assert_false(outcome.done);
+  WAIT(base, outcome.done);
+  assert_int_equal(outcome.times, 1);
+  return outcome.err;
+}
+
+static void test_there_is_place_up_to_the_bound(void **state)
+{
+  (void)state;
+  assert_int_equal(place("den", "bob", 1), ERR_OK);
+  assert_int_equal(place("", "bob", 1), ERR_OK); /* one that is yet to be made */
+  assert_int_equal(enter(&node, "den", "bob", INVITED).err, ERR_OK);
+  assert_int_equal(place("vault", "bob", 1), ERR_TOO_MANY_ROOMS);
+  assert_int_equal(place("", "bob", 1), ERR_TOO_MANY_ROOMS);
+  assert_int_equal(place("vault", "bob", 2), ERR_OK);
+  assert_int_equal(place("den", "bob", 1), ERR_OK); /* the same again */
+  assert_int_equal(leave_room(&node, "den", "bob", INVITED).err, ERR_OK);
+  assert_int_equal(place("vault", "bob", 1), ERR_OK);
+  assert_string_equal(redis_ask(&redis, "EXISTS parley:user:{bob}:rooms"),
+                      "0"); /* it reserves nothing */
+  redis_ask(&redis, "SET parley:user:{bob}:rooms none");
+  assert_int_equal(place("den", "bob", 1), ERR_INTERNAL);
+}
+
 #define TEST_OF(name) cmocka_unit_test_setup_teardown(name, before, stage_leave)
 
 int main(void)
@@ -158,6 +186,7 @@ int main(void)
       TEST_OF(test_admins_and_the_owner_invite_to_a_closed_room),
       TEST_OF(test_who_is_banned_cannot_be_invited),
       TEST_OF(test_a_member_keeps_no_invitation),
+      TEST_OF(test_there_is_place_up_to_the_bound),
   };
   return RUN_STAGE(tests);
 }
