@@ -104,8 +104,15 @@ void hub_hear_all(struct node *node)
 
 struct subscription *hub_find(struct session *session, enum owner_kind kind, struct slice id)
 {
-  for (struct subscription *each = session->subscriptions; each; each = each->next_of_session)
-    if (each->topic->kind == kind && slice_equal(each->topic->owner, id)) return each;
+  const struct topic *topic = hub_topic(session->caller.node, kind, id);
+  struct subscription *by_topic = topic ? topic->first : NULL, *by_session = session->subscriptions;
+  /* It is on both lists: the shorter one tells. */
+  while (by_topic && by_session) {
+    if (by_topic->session == session) return by_topic;
+    if (by_session->topic == topic) return by_session;
+    by_topic = by_topic->next;
+    by_session = by_session->next_of_session;
+  }
   return NULL;
 }
 
