@@ -33,6 +33,7 @@ if not user[1] then
   user = {ARGV[17], ARGV[18], false, false}
   profile = {'num', ARGV[17], 'uuid', ARGV[18], 'created', ARGV[7]}
 end
+local record = ARGV[2]
 if ARGV[5] ~= 'shared' then
   local sessions = call('HGETALL', KEYS[2])
   for i = 1, #sessions, 2 do
@@ -41,12 +42,17 @@ if ARGV[5] ~= 'shared' then
       -- Who began later is newer, in whatever order they come.
       if ARGV[5] == 'refuse' or tonumber(since) > tonumber(ARGV[16]) then return 'CONFLICT' end
       call('HDEL', KEYS[2], sessions[i])
+      -- Nodes know Redis' time to some milliseconds: who takes a place is shown to have begun later
+      -- than who had it, and keeps it when that one joins again.
+      if tonumber(string.match(record, '^%S+ %S+ (%S+)')) <= tonumber(since) then
+        record = string.gsub(record, '^(%S+ %S+) %S+', '%1 ' .. string.format('%d', since + 1))
+      end
       redis.call('PUBLISH', ARGV[8], '{"v":1,"id":0,"seq":0,"kind":"session.replaced","ts":' ..
         ARGV[7] .. ',"body":{"session":' .. cjson.encode(sessions[i]) .. '}}')
     end
   end
 end
-call('HSET', KEYS[2], ARGV[1], ARGV[2])
+call('HSET', KEYS[2], ARGV[1], record)
 if user[5] then call('HDEL', KEYS[1], 'deleted') end
 if ARGV[6] == '1' then set('reader', ARGV[7]) end
 local sessions = call('HLEN', KEYS[2])

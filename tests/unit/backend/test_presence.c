@@ -150,6 +150,10 @@ static void test_the_place_is_whose_session_began_later(void **state)
                       "gw-1-c gw-1 messaging 1002 ");
   assert_int_equal(join_at("gw-1-d", 1002, 0).err, ERR_OK); /* at once: as they come */
   assert_string_equal(redis_ask(&redis, "HKEYS parley:user:{31}:sessions"), "gw-1-d");
+  /* Of two who began at once, or so the nodes think, the one that was replaced stays that. */
+  assert_int_equal(join_at("gw-1-c", 2000, 1003).err, ERR_REPLACED);
+  assert_string_equal(redis_ask(&redis, "HGETALL parley:user:{31}:sessions"),
+                      "gw-1-d gw-1 messaging 1003 ");
 }
 
 static void test_leaving_is_idempotent_and_in_two_steps(void **state)
